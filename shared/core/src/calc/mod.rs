@@ -1,0 +1,5 @@
+//! Figures worked out from a job: rates, health, the time of completion. Pure arithmetic, null rather than absurd.
+
+pub mod eta;
+pub mod health;
+pub mod rate;

@@ -1,0 +1,16 @@
+//! How fast, and how faulty: items per second of active time, errors per item.
+
+/// Items per second of active time; `None` until something is counted and some time has passed.
+#[must_use]
+pub fn items_per_second(processed: u64, active_ms: u64) -> Option<f64> {
+    (processed > 0 && active_ms > 0).then(|| {
+        let rate = processed as f64 / (active_ms as f64 / 1000.0);
+        (rate * 10.0).round() / 10.0
+    })
+}
+
+/// Errors per processed item (0.01 is one in a hundred); `None` until something is counted.
+#[must_use]
+pub fn error_rate(errors: u64, processed: u64) -> Option<f64> {
+    (processed > 0).then(|| errors as f64 / processed as f64)
+}

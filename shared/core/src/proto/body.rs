@@ -1,0 +1,206 @@
+//! The bodies and answers of the HTTP calls; WebSocket requests carry the same fields flat.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{JobId, JobType, UserId};
+use crate::job::control::Capabilities;
+use crate::job::progress::count;
+use crate::job::status::Status;
+use crate::proto::view::{Config, View};
+
+/// `POST /api/jobs`: a job to be created.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewJob {
+    /// Its type; on the WebSocket the field is `jobType`.
+    #[serde(rename = "type", alias = "jobType")]
+    pub job_type: JobType,
+    /// What people call it; its type if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Arc<str>>,
+    /// Whose; the identity's own if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+    /// Its steps; the type's own if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Vec<Arc<str>>>,
+    /// The producer's settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<Config>,
+    /// Higher goes first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i32>,
+    /// `default` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<Arc<str>>,
+    /// Free words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Arc<str>>>,
+    /// Items in all.
+    #[serde(
+        default,
+        deserialize_with = "count",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub total_items: Option<u64>,
+    /// Bytes in all.
+    #[serde(
+        default,
+        deserialize_with = "count",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub total_bytes: Option<u64>,
+    /// What the producer can do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capabilities: Option<CapabilitiesGiven>,
+    /// `running` (default) or `pending`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    /// A report is due at least this often.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat_seconds: Option<f64>,
+    /// The creator's key against making it twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<Arc<str>>,
+    /// Where the work is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Arc<str>>,
+    /// A command to be run: not taken yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<serde_json::Value>,
+}
+
+impl NewJob {
+    /// A running job of that type, with nothing else said.
+    #[must_use]
+    pub fn of(job_type: JobType) -> Self {
+        Self {
+            job_type,
+            name: None,
+            user_id: None,
+            steps: None,
+            config: None,
+            priority: None,
+            queue: None,
+            tags: None,
+            total_items: None,
+            total_bytes: None,
+            capabilities: None,
+            status: None,
+            heartbeat_seconds: None,
+            idempotency_key: None,
+            host: None,
+            command: None,
+        }
+    }
+}
+
+/// Capabilities as a creator gives them: those absent are the defaults of the job's kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CapabilitiesGiven {
+    /// It can suspend and go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause: Option<bool>,
+    /// It can end early.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancel: Option<bool>,
+    /// Somebody will do a copy of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<bool>,
+}
+
+impl CapabilitiesGiven {
+    /// The given ones over `defaults`.
+    #[must_use]
+    pub fn over(self, defaults: Capabilities) -> Capabilities {
+        Capabilities {
+            pause: self.pause.unwrap_or(defaults.pause),
+            cancel: self.cancel.unwrap_or(defaults.cancel),
+            retry: self.retry.unwrap_or(defaults.retry),
+        }
+    }
+}
+
+/// `POST /api/jobs/ID/fail`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailBody {
+    /// One sentence: what went wrong.
+    pub error: Arc<str>,
+    /// A stable word for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Arc<str>>,
+    /// What to try.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<Arc<str>>,
+    /// The process's exit code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// The signal that ended the process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<i32>,
+    /// The last lines of its output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_lines: Option<Vec<Arc<str>>>,
+}
+
+/// `POST /api/jobs/ID/pause`, `/resume`, `/cancel`, `/retry`: under `--auth none` a request may name its user.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ActBody {
+    /// The user to be held to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+}
+
+/// `POST /api/jobs/ID/priority`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PriorityBody {
+    /// Higher goes first.
+    pub priority: i32,
+}
+
+/// `{job}`: the answer to most calls.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobAnswer {
+    /// The job.
+    pub job: View,
+}
+
+/// `GET /api/jobs`: the live set, or what changed of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobsAnswer {
+    /// The jobs, newest first; with `after` in the order of their revisions.
+    pub jobs: Vec<View>,
+    /// With `after`: the ids that left the live set since.
+    pub removed: Vec<JobId>,
+    /// Where the next page begins, if there is one.
+    pub next_cursor: Option<String>,
+    /// What to ask `after` next time.
+    pub revision: u64,
+    /// What to send along with it.
+    pub epoch: u64,
+}
+
+/// An error answer, RFC 9457 (`application/problem+json`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Always `about:blank`: the code says which it is.
+    #[serde(rename = "type", default)]
+    pub kind: String,
+    /// The HTTP status in words.
+    #[serde(default)]
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The stable code.
+    pub code: String,
+    /// A sentence for a person.
+    #[serde(default)]
+    pub detail: String,
+}

@@ -1,0 +1,364 @@
+//! What the daemon sends over the WebSocket: encoders for the daemon, [`Message::read`] for clients.
+//!
+//! The two job messages are encoded once per change and shared; only the channel is spliced in per subscription.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::id::JobId;
+use crate::job::Job;
+use crate::job::control::Action;
+use crate::job::refusal::Refusal;
+use crate::proto::view::{Patch, View};
+use crate::time::{Now, Timestamp};
+
+/// `job_update` up to where `"channel":` follows: see [`with_channel`].
+#[must_use]
+pub fn job_update(job: &Job, now: Now) -> String {
+    let patch = encode(&job.patch(now.mono));
+    let spec = &job.spec;
+    let fields = patch.strip_suffix('}').unwrap_or(&patch);
+    let fields = fields.strip_prefix('{').unwrap_or(fields);
+    format!(
+        "{{\"type\":\"job_update\",\"jobId\":\"{}\",\"jobType\":\"{}\",{fields},\"timestamp\":\"{}\",",
+        spec.id, spec.job_type, now.wall
+    )
+}
+
+/// `job_snapshot` up to where `"channel":` follows.
+#[must_use]
+pub fn job_snapshot(job: &Job, now: Now) -> String {
+    let view = encode(&job.view(now.mono));
+    format!(
+        "{{\"type\":\"job_snapshot\",\"job\":{view},\"timestamp\":\"{}\",",
+        now.wall
+    )
+}
+
+/// `job_removed` up to where `"channel":` follows.
+#[must_use]
+pub fn job_removed(id: JobId, revision: u64, now: Now) -> String {
+    format!(
+        "{{\"type\":\"job_removed\",\"jobId\":\"{id}\",\"revision\":{revision},\"timestamp\":\"{}\",",
+        now.wall
+    )
+}
+
+/// A shared beginning, completed for one channel.
+#[must_use]
+pub fn with_channel(beginning: &str, channel: &str) -> String {
+    let mut text = String::with_capacity(beginning.len() + channel.len() + 14);
+    text.push_str(beginning);
+    // A channel's name has no character that JSON would escape: Channel::parse saw to it.
+    text.push_str("\"channel\":\"");
+    text.push_str(channel);
+    text.push_str("\"}");
+    text
+}
+
+/// Every other message of the daemon's.
+#[derive(Debug, Clone, Serialize)]
+#[serde(
+    tag = "type",
+    rename_all = "snake_case",
+    rename_all_fields = "camelCase"
+)]
+#[expect(missing_docs, reason = "the messages and fields of jobtop-protocol(7)")]
+pub enum Said<'a> {
+    Welcome {
+        client_id: &'a str,
+        timestamp: Timestamp,
+        protocol: u32,
+        server: &'a str,
+        epoch: u64,
+        revision: u64,
+        user_id: &'a str,
+        role: &'a str,
+    },
+    Subscribed {
+        channel: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<&'a RawValue>,
+        timestamp: Timestamp,
+        revision: u64,
+        epoch: u64,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        reset: bool,
+    },
+    Unsubscribed {
+        channel: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<&'a RawValue>,
+        timestamp: Timestamp,
+    },
+    SnapshotEnd {
+        channel: &'a str,
+        revision: u64,
+        epoch: u64,
+        timestamp: Timestamp,
+    },
+    Ping {
+        timestamp: Timestamp,
+    },
+    Pong {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<&'a RawValue>,
+        timestamp: Timestamp,
+        revision: u64,
+    },
+    Error {
+        code: &'a str,
+        message: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<&'a RawValue>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        job_id: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        channel: Option<&'a str>,
+        timestamp: Timestamp,
+    },
+    JobControl {
+        job_id: JobId,
+        action: Action,
+        requested_at: Timestamp,
+        timestamp: Timestamp,
+    },
+}
+
+impl Said<'_> {
+    /// The text of the frame.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        encode(self)
+    }
+}
+
+/// `ok` with the members of an HTTP answer.
+#[must_use]
+pub fn ok<T: Serialize>(request_id: &RawValue, answer: &T) -> String {
+    let body = encode(answer);
+    let members = body
+        .strip_prefix('{')
+        .and_then(|b| b.strip_suffix('}'))
+        .unwrap_or("");
+    let comma = if members.is_empty() { "" } else { "," };
+    format!(
+        "{{\"type\":\"ok\",\"requestId\":{}{comma}{members}}}",
+        request_id.get()
+    )
+}
+
+fn encode<T: Serialize>(value: &T) -> String {
+    // Our own types have string keys and finite numbers only, so this can't fail; null says so if it ever did.
+    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
+}
+
+/// A message of the daemon's as a client reads it.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the messages and fields of jobtop-protocol(7)")]
+pub enum Message {
+    Welcome(Welcome),
+    Subscribed(Subscribed),
+    Unsubscribed {
+        channel: String,
+    },
+    JobSnapshot {
+        channel: String,
+        job: Box<View>,
+    },
+    SnapshotEnd(SnapshotEnd),
+    JobUpdate {
+        channel: String,
+        job_id: JobId,
+        patch: Box<Patch>,
+    },
+    JobRemoved {
+        channel: String,
+        job_id: JobId,
+        revision: u64,
+    },
+    JobControl {
+        job_id: JobId,
+        action: Action,
+    },
+    Ping,
+    Pong {
+        revision: u64,
+    },
+    /// `body` is the whole frame; read the members you expect from it.
+    Ok {
+        request_id: String,
+        body: String,
+    },
+    Error(ErrorMessage),
+    /// A type that this version does not know: to be ignored.
+    Other,
+}
+
+/// `welcome`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the fields of jobtop-protocol(7)")]
+pub struct Welcome {
+    pub client_id: String,
+    #[serde(default)]
+    pub protocol: u32,
+    #[serde(default)]
+    pub server: String,
+    #[serde(default)]
+    pub epoch: u64,
+    #[serde(default)]
+    pub revision: u64,
+    #[serde(default)]
+    pub user_id: String,
+    #[serde(default)]
+    pub role: String,
+}
+
+/// `subscribed`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the fields of jobtop-protocol(7)")]
+pub struct Subscribed {
+    pub channel: String,
+    #[serde(default)]
+    pub revision: u64,
+    #[serde(default)]
+    pub epoch: u64,
+    #[serde(default)]
+    pub reset: bool,
+}
+
+/// `snapshot_end`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the fields of jobtop-protocol(7)")]
+pub struct SnapshotEnd {
+    pub channel: String,
+    pub revision: u64,
+    pub epoch: u64,
+}
+
+/// `error`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the fields of jobtop-protocol(7)")]
+pub struct ErrorMessage {
+    pub code: String,
+    pub message: String,
+    #[serde(default)]
+    pub request_id: Option<serde_json::Value>,
+    #[serde(default)]
+    pub job_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Head<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    channel: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    request_id: Option<&'a RawValue>,
+    #[serde(default)]
+    job_id: Option<JobId>,
+    #[serde(default)]
+    revision: u64,
+    #[serde(default)]
+    action: Option<Action>,
+}
+
+impl Message {
+    /// Reads a frame of the daemon's.
+    pub fn read(frame: &str) -> Result<Self, serde_json::Error> {
+        let head: Head<'_> = serde_json::from_str(frame)?;
+        let channel = || head.channel.as_deref().unwrap_or_default().to_owned();
+        let job_id = || {
+            head.job_id
+                .ok_or_else(|| serde::de::Error::missing_field("jobId"))
+        };
+        Ok(match &*head.kind {
+            "job_update" => Self::JobUpdate {
+                channel: channel(),
+                job_id: job_id()?,
+                patch: Box::new(serde_json::from_str(frame)?),
+            },
+            "job_snapshot" => {
+                #[derive(Deserialize)]
+                struct Body {
+                    job: View,
+                }
+                let body: Body = serde_json::from_str(frame)?;
+                Self::JobSnapshot {
+                    channel: channel(),
+                    job: Box::new(body.job),
+                }
+            }
+            "snapshot_end" => Self::SnapshotEnd(serde_json::from_str(frame)?),
+            "job_removed" => Self::JobRemoved {
+                channel: channel(),
+                job_id: job_id()?,
+                revision: head.revision,
+            },
+            "job_control" => Self::JobControl {
+                job_id: job_id()?,
+                action: head
+                    .action
+                    .ok_or_else(|| serde::de::Error::missing_field("action"))?,
+            },
+            "welcome" => Self::Welcome(serde_json::from_str(frame)?),
+            "subscribed" => Self::Subscribed(serde_json::from_str(frame)?),
+            "unsubscribed" => Self::Unsubscribed { channel: channel() },
+            "ping" => Self::Ping,
+            "pong" => Self::Pong {
+                revision: head.revision,
+            },
+            "ok" => Self::Ok {
+                request_id: head
+                    .request_id
+                    .map(|id| id.get().trim_matches('"').to_owned())
+                    .unwrap_or_default(),
+                body: frame.to_owned(),
+            },
+            "error" => Self::Error(serde_json::from_str(frame)?),
+            _ => Self::Other,
+        })
+    }
+}
+
+impl From<&Refusal> for super::body::Problem {
+    fn from(refusal: &Refusal) -> Self {
+        let status = refusal.code.http();
+        Self {
+            kind: "about:blank".to_owned(),
+            title: title(status).to_owned(),
+            status,
+            code: refusal.code.word().to_owned(),
+            detail: refusal.detail.to_string(),
+        }
+    }
+}
+
+const fn title(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        409 => "Conflict",
+        410 => "Gone",
+        413 => "Content Too Large",
+        415 => "Unsupported Media Type",
+        422 => "Unprocessable Content",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        501 => "Not Implemented",
+        503 => "Service Unavailable",
+        507 => "Insufficient Storage",
+        _ => "Internal Server Error",
+    }
+}

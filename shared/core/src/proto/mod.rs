@@ -1,0 +1,17 @@
+//! Every message of the wire, once. What the words mean stands in `jobtop-protocol(7)`.
+//!
+//! [`view`] is a job as it is said; [`body`] the HTTP bodies; [`request`] what clients send over a WebSocket;
+//! [`message`] what the daemon sends; [`channel`] what can be subscribed; [`read`] turns text into any of these and
+//! names what is wrong with it.
+
+pub mod body;
+pub mod channel;
+pub mod message;
+pub mod read;
+pub mod request;
+pub mod view;
+
+/// The version of the protocol, said in `welcome`.
+pub const PROTOCOL: u32 = 1;
+/// The path of the WebSocket.
+pub const FEED_PATH: &str = "/progress";

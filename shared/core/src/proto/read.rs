@@ -1,0 +1,127 @@
+//! From bytes to a message, with an error that names what is wrong: malformed JSON (400), a missing or wrong field (422).
+
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use crate::job::refusal::{Code, Refusal};
+use crate::text;
+
+/// Deepest nesting that is read.
+pub const MAX_DEPTH: usize = 32;
+
+/// Reads JSON as a `T`. An empty text is `{}`.
+pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    let bytes = if bytes.trim_ascii().is_empty() {
+        b"{}"
+    } else {
+        bytes
+    };
+    check_depth(bytes)?;
+    if bytes.trim_ascii_start().first() != Some(&b'{')
+        && serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
+    {
+        return Err(Refusal::new(Code::Invalid, "A JSON object is needed here"));
+    }
+    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+        Category::Data => Refusal::new(Code::Invalid, named::<T>(bytes, &error)),
+        Category::Syntax | Category::Eof | Category::Io => {
+            Refusal::new(Code::BadJson, format!("Not readable as JSON: {error}"))
+        }
+    })
+}
+
+/// Refuses what nests deeper than [`MAX_DEPTH`].
+pub fn check_depth(bytes: &[u8]) -> Result<(), Refusal> {
+    let mut depth = 0_usize;
+    let mut rest = bytes.iter();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'{' | b'[' => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return Err(Refusal::new(
+                        Code::BadJson,
+                        format!("The JSON nests deeper than {MAX_DEPTH} levels"),
+                    ));
+                }
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'"' => {
+                while let Some(inside) = rest.next() {
+                    match inside {
+                        b'\\' => {
+                            rest.next();
+                        }
+                        b'"' => break,
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The error again, this time with the path of the field (slower, and only on the way to an error answer).
+fn named<T: DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> String {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let said = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
+        Err(with_path) => {
+            let path = with_path.path().to_string();
+            let inner = with_path.into_inner().to_string();
+            if path == "." {
+                inner
+            } else {
+                format!("{path}: {inner}")
+            }
+        }
+        Ok(_) => error.to_string(),
+    };
+    // The place in the text helps nobody who did not write the JSON by hand.
+    let said = said
+        .rfind(" at line ")
+        .map_or(said.as_str(), |cut| &said[..cut]);
+    text::clean_within(said, 300).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::progress::Report;
+
+    #[test]
+    fn says_what_is_wrong_and_where() {
+        for (body, code, says) in [
+            ("{", Code::BadJson, "JSON"),
+            ("{\"progress\": NaN}", Code::BadJson, "JSON"),
+            ("\u{feff}{}", Code::BadJson, "JSON"),
+            ("{\"progress\": \"x\"}", Code::Invalid, "progress"),
+            (
+                "{\"metrics\": {\"processedItems\": -1}}",
+                Code::Invalid,
+                "metrics.processedItems",
+            ),
+            (
+                "{\"metrics\": {\"processedItems\": 1.5}}",
+                Code::Invalid,
+                "metrics.processedItems",
+            ),
+            ("[]", Code::Invalid, ""),
+        ] {
+            let refusal = json::<Report>(body.as_bytes()).expect_err(body);
+            assert_eq!(refusal.code, code, "{body}: {refusal}");
+            assert!(refusal.detail.contains(says), "{body}: {refusal}");
+        }
+        assert_eq!(json::<Report>(b""), Ok(Report::default()));
+    }
+
+    #[test]
+    fn nesting_has_an_end() {
+        let deep = |n: usize| format!("{{\"x\":{}{}}}", "[".repeat(n), "]".repeat(n));
+        assert!(json::<Report>(deep(31).as_bytes()).is_ok());
+        assert!(json::<Report>(deep(32).as_bytes()).is_err());
+        assert!(json::<Report>(deep(100_000).as_bytes()).is_err());
+        assert!(check_depth(format!("{{\"x\":\"{}\\\"[\"}}", "[".repeat(99)).as_bytes()).is_ok());
+    }
+}

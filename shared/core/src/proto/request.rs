@@ -1,0 +1,394 @@
+//! What a client sends over the WebSocket. Read in two steps: [`Head`] says which message it is, then the message is
+//! read as its own type, straight from the text (nothing is buffered in between, so `config` keeps its bytes).
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::id::UserId;
+use crate::job::Reply;
+use crate::job::progress::Report;
+use crate::job::refusal::{Code, Refusal};
+use crate::proto::body::{FailBody, NewJob};
+use crate::proto::read;
+use crate::text;
+
+/// The part that every message has.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Head<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    request_id: Option<&'a RawValue>,
+}
+
+/// A client's own name for a request, given back with its answer: a string or a number, as it was written.
+pub type RequestId = Box<RawValue>;
+
+/// A message and the client's name for it.
+#[derive(Debug)]
+pub struct Incoming {
+    /// The client's name for it; without one success is silent.
+    pub request_id: Option<RequestId>,
+    /// What it asks.
+    pub request: Result<Request, Refusal>,
+}
+
+/// What a client can ask.
+#[derive(Debug)]
+#[expect(
+    missing_docs,
+    reason = "named after the messages of jobtop-protocol(7)"
+)]
+pub enum Request {
+    Subscribe(Subscribe),
+    Unsubscribe { channel: String },
+    Ping,
+    Pong,
+    CreateJob(Box<NewJob>),
+    UpdateProgress(Vec<Update>),
+    StartJob(Named),
+    CompleteJob(Named),
+    FailJob(Named, FailBody),
+    AdoptJob(Named),
+    Heartbeat,
+    PauseJob(Named),
+    ResumeJob(Named),
+    CancelJob(Named),
+    RetryJob(Named),
+    SetPriority(Named, i32),
+    ControlAck(Named, Reply),
+    GetJob(Named),
+    ListJobs(ListJobs),
+}
+
+/// `subscribe`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Subscribe {
+    /// What to.
+    pub channel: String,
+    /// Whether the present state comes first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub snapshot: bool,
+    /// Only what changed after this revision …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+    /// … of this epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
+}
+
+/// The job that a request is about, and the user it is held to under `--auth none`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Named {
+    /// As the client wrote it: a malformed id is an unknown job.
+    pub job_id: String,
+    /// The user to be held to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+}
+
+/// One report of `update_progress`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Update {
+    /// As the client wrote it.
+    pub job_id: String,
+    /// What it says.
+    #[serde(flatten)]
+    pub report: Report,
+}
+
+/// `list_jobs`: the query parameters of `GET /api/jobs`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ListJobs {
+    /// Whose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+    /// One status, or several with commas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// One type, or several with commas.
+    #[serde(
+        rename = "type",
+        alias = "jobType",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub job_type: Option<String>,
+    /// A filter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub q: Option<String>,
+    /// Only what changed after this revision …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+    /// … of this epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
+    /// At most this many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// Where the last page ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+impl Incoming {
+    /// Reads a text frame. Whatever is wrong becomes a refusal that is answered; the connection lives on.
+    #[must_use]
+    pub fn read(frame: &str) -> Self {
+        if let Err(refusal) = read::check_depth(frame.as_bytes()) {
+            return Self {
+                request_id: None,
+                request: Err(refusal),
+            };
+        }
+        let head: Head<'_> = match serde_json::from_str(frame) {
+            Ok(head) => head,
+            Err(error) if error.is_data() => {
+                let detail = "A message is an object with a type, which is a string";
+                return Self {
+                    request_id: None,
+                    request: Err(Refusal::new(Code::Invalid, detail)),
+                };
+            }
+            Err(error) => {
+                let detail = format!("Not readable as JSON: {error}");
+                return Self {
+                    request_id: None,
+                    request: Err(Refusal::new(Code::BadJson, detail)),
+                };
+            }
+        };
+        match head.request_id {
+            Some(id) if !id_form(id) => Self {
+                request_id: None,
+                request: Err(Refusal::new(
+                    Code::Invalid,
+                    "requestId is a number or a string of up to 100 characters",
+                )),
+            },
+            id => Self {
+                request_id: id.map(ToOwned::to_owned),
+                request: Request::read(&head.kind, frame),
+            },
+        }
+    }
+}
+
+fn id_form(id: &RawValue) -> bool {
+    let text = id.get();
+    text.len() <= 102 && !text.starts_with(['{', '[', 't', 'f'])
+}
+
+impl Request {
+    fn read(kind: &str, frame: &str) -> Result<Self, Refusal> {
+        let bytes = frame.as_bytes();
+        let named = || read::json::<Named>(bytes);
+        Ok(match kind {
+            "update_progress" => Self::UpdateProgress(updates(frame)?),
+            "subscribe" => Self::Subscribe(read::json(bytes)?),
+            "unsubscribe" => Self::Unsubscribe {
+                channel: read::json::<Subscribe>(bytes)?.channel,
+            },
+            "ping" => Self::Ping,
+            "pong" => Self::Pong,
+            "heartbeat" => Self::Heartbeat,
+            "create_job" => Self::CreateJob(read::json::<CreateJob>(bytes)?.into_new_job()),
+            "start_job" => Self::StartJob(named()?),
+            "complete_job" => Self::CompleteJob(named()?),
+            "fail_job" => Self::FailJob(named()?, read::json(bytes)?),
+            "adopt_job" => Self::AdoptJob(named()?),
+            "pause_job" => Self::PauseJob(named()?),
+            "resume_job" => Self::ResumeJob(named()?),
+            "cancel_job" => Self::CancelJob(named()?),
+            "retry_job" => Self::RetryJob(named()?),
+            "set_priority" => Self::SetPriority(
+                named()?,
+                read::json::<super::body::PriorityBody>(bytes)?.priority,
+            ),
+            "control_ack" => Self::ControlAck(named()?, read::json(bytes)?),
+            "get_job" => Self::GetJob(named()?),
+            "list_jobs" => Self::ListJobs(list_jobs(bytes)?),
+            "history" | "analytics" | "work" | "accept" | "decline" | "log" => {
+                return Err(Refusal::new(
+                    Code::NotImplemented,
+                    format!("This daemon does not know {kind} yet"),
+                ));
+            }
+            other => {
+                let shown = text::clean_within(other, 60);
+                return Err(Refusal::new(
+                    Code::UnknownMessage,
+                    format!("Unknown message type: {shown}"),
+                ));
+            }
+        })
+    }
+}
+
+/// `create_job`: a [`NewJob`] whose type is called `jobType`, because `type` names the message.
+struct CreateJob(Box<NewJob>);
+
+impl CreateJob {
+    fn into_new_job(self) -> Box<NewJob> {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for CreateJob {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        flat::NewJobFlat::deserialize(d).map(|flat| Self(Box::new(flat.into())))
+    }
+}
+
+mod flat {
+    //! The same fields as [`NewJob`], with `jobType` for its type.
+    use super::{Arc, Deserialize, NewJob, UserId};
+    use crate::id::JobType;
+    use crate::job::progress::count;
+    use crate::job::status::Status;
+    use crate::proto::body::CapabilitiesGiven;
+    use crate::proto::view::Config;
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    pub(super) struct NewJobFlat {
+        job_type: JobType,
+        name: Option<Arc<str>>,
+        user_id: Option<UserId>,
+        steps: Option<Vec<Arc<str>>>,
+        config: Option<Config>,
+        priority: Option<i32>,
+        queue: Option<Arc<str>>,
+        tags: Option<Vec<Arc<str>>>,
+        #[serde(default, deserialize_with = "count")]
+        total_items: Option<u64>,
+        #[serde(default, deserialize_with = "count")]
+        total_bytes: Option<u64>,
+        capabilities: Option<CapabilitiesGiven>,
+        status: Option<Status>,
+        heartbeat_seconds: Option<f64>,
+        idempotency_key: Option<Arc<str>>,
+        host: Option<Arc<str>>,
+        command: Option<serde_json::Value>,
+    }
+
+    impl From<NewJobFlat> for NewJob {
+        fn from(flat: NewJobFlat) -> Self {
+            Self {
+                job_type: flat.job_type,
+                name: flat.name,
+                user_id: flat.user_id,
+                steps: flat.steps,
+                config: flat.config,
+                priority: flat.priority,
+                queue: flat.queue,
+                tags: flat.tags,
+                total_items: flat.total_items,
+                total_bytes: flat.total_bytes,
+                capabilities: flat.capabilities,
+                status: flat.status,
+                heartbeat_seconds: flat.heartbeat_seconds,
+                idempotency_key: flat.idempotency_key,
+                host: flat.host,
+                command: flat.command,
+            }
+        }
+    }
+}
+
+/// `list_jobs` says the job's type as `jobType`; its own `type` names the message.
+fn list_jobs(bytes: &[u8]) -> Result<ListJobs, Refusal> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Flat {
+        user_id: Option<UserId>,
+        status: Option<String>,
+        job_type: Option<String>,
+        q: Option<String>,
+        after: Option<u64>,
+        epoch: Option<u64>,
+        limit: Option<u64>,
+        cursor: Option<String>,
+    }
+    let flat: Flat = read::json(bytes)?;
+    Ok(ListJobs {
+        user_id: flat.user_id,
+        status: flat.status,
+        job_type: flat.job_type,
+        q: flat.q,
+        after: flat.after,
+        epoch: flat.epoch,
+        limit: flat.limit,
+        cursor: flat.cursor,
+    })
+}
+
+/// One report, or `updates: […]`. The hot path of a producer: no flattening, one pass over the text.
+fn updates(frame: &str) -> Result<Vec<Update>, Refusal> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct One {
+        #[serde(default)]
+        job_id: Option<String>,
+        #[serde(default)]
+        updates: Option<Vec<FlatUpdate>>,
+        progress: Option<f64>,
+        step: Option<crate::job::progress::StepRef>,
+        steps: Option<Vec<Arc<str>>>,
+        metrics: Option<crate::job::progress::CountsReport>,
+        message: Option<Arc<str>>,
+        progress_source: Option<Arc<str>>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct FlatUpdate {
+        job_id: String,
+        progress: Option<f64>,
+        step: Option<crate::job::progress::StepRef>,
+        steps: Option<Vec<Arc<str>>>,
+        metrics: Option<crate::job::progress::CountsReport>,
+        message: Option<Arc<str>>,
+        progress_source: Option<Arc<str>>,
+    }
+    let one: One = read::json(frame.as_bytes())?;
+    if let Some(many) = one.updates {
+        return Ok(many
+            .into_iter()
+            .map(|u| Update {
+                job_id: u.job_id,
+                report: Report {
+                    progress: u.progress,
+                    step: u.step,
+                    steps: u.steps,
+                    metrics: u.metrics,
+                    message: u.message,
+                    progress_source: u.progress_source,
+                },
+            })
+            .collect());
+    }
+    let Some(job_id) = one.job_id else {
+        return Err(Refusal::new(
+            Code::Invalid,
+            "update_progress needs a jobId or a list of updates",
+        ));
+    };
+    Ok(vec![Update {
+        job_id,
+        report: Report {
+            progress: one.progress,
+            step: one.step,
+            steps: one.steps,
+            metrics: one.metrics,
+            message: one.message,
+            progress_source: one.progress_source,
+        },
+    }])
+}

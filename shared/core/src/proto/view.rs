@@ -1,0 +1,279 @@
+//! A job as it is said on the wire and kept in the store: flat, camelCase, times in RFC 3339.
+//!
+//! [`View`] is the whole job; [`Patch`] its mutable part, whole and idempotent: applying it to any older view of the
+//! same job gives the newest one.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::calc::health::{self, Health};
+use crate::calc::rate;
+use crate::id::{JobId, JobType, UserId};
+use crate::job::control::{Capabilities, Request};
+use crate::job::failure::Failure;
+use crate::job::status::Status;
+use crate::job::{Counts, Job};
+use crate::time::Timestamp;
+
+/// A job's `config`: any JSON, kept byte for byte, never looked into.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Config(pub Arc<RawValue>);
+
+impl Default for Config {
+    fn default() -> Self {
+        let raw =
+            RawValue::from_string("{}".to_owned()).unwrap_or_else(|_| unreachable!("{{}} is JSON"));
+        Self(raw.into())
+    }
+}
+
+impl PartialEq for Config {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
+    }
+}
+
+/// The metrics object of a job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Metrics {
+    /// Items in all, 0 if unknown.
+    pub total_items: u64,
+    /// Items done.
+    pub processed_items: u64,
+    /// Items that went wrong.
+    pub error_count: u64,
+    /// Bytes in all, 0 if unknown.
+    #[serde(default)]
+    pub total_bytes: u64,
+    /// Bytes done.
+    #[serde(default)]
+    pub processed_bytes: u64,
+    /// When work began.
+    pub start_time: Option<Timestamp>,
+    /// When it will probably be done.
+    pub estimated_completion: Option<Timestamp>,
+    /// Lower end of the expected range.
+    #[serde(default)]
+    pub estimated_completion_low: Option<Timestamp>,
+    /// Upper end of the expected range.
+    #[serde(default)]
+    pub estimated_completion_high: Option<Timestamp>,
+    /// Seconds of work, as of the moment it was said; goes on while the job runs.
+    pub active_seconds: f64,
+    /// Seconds paused, likewise.
+    pub paused_seconds: f64,
+    /// Items per second of active time.
+    pub items_per_second: Option<f64>,
+    /// Errors per item.
+    pub error_rate: Option<f64>,
+}
+
+/// A whole job on the wire.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of jobtop-protocol(7), in its order"
+)]
+pub struct View {
+    pub id: JobId,
+    #[serde(rename = "type")]
+    pub job_type: JobType,
+    pub name: Arc<str>,
+    pub status: Status,
+    pub progress: f64,
+    pub priority: i32,
+    pub user_id: UserId,
+    pub queue: Arc<str>,
+    pub tags: Arc<[Arc<str>]>,
+    #[serde(default)]
+    pub config: Config,
+    pub host: Option<Arc<str>>,
+    pub retry_of: Option<JobId>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    pub steps: Arc<[Arc<str>]>,
+    pub current_step: u32,
+    pub message: Option<Arc<str>>,
+    pub progress_source: Option<Arc<str>>,
+    pub metrics: Metrics,
+    pub health: Option<Health>,
+    pub capabilities: Capabilities,
+    pub control: Option<Request>,
+    pub stalled_since: Option<Timestamp>,
+    pub error: Option<Arc<str>>,
+    pub error_detail: Option<Arc<Failure>>,
+    pub revision: u64,
+}
+
+/// The mutable part of a job on the wire, whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the fields are those of View")]
+pub struct Patch {
+    pub status: Status,
+    pub progress: f64,
+    pub priority: i32,
+    pub updated_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    pub steps: Arc<[Arc<str>]>,
+    pub current_step: u32,
+    pub message: Option<Arc<str>>,
+    pub progress_source: Option<Arc<str>>,
+    pub metrics: Metrics,
+    pub health: Option<Health>,
+    pub capabilities: Capabilities,
+    pub control: Option<Request>,
+    pub stalled_since: Option<Timestamp>,
+    pub error: Option<Arc<str>>,
+    pub error_detail: Option<Arc<Failure>>,
+    pub revision: u64,
+}
+
+impl Job {
+    /// The job as it is said at the monotonic moment `mono` (milliseconds).
+    #[must_use]
+    pub fn view(&self, mono: u64) -> View {
+        let spec = &*self.spec;
+        let patch = self.patch(mono);
+        View {
+            id: spec.id,
+            job_type: spec.job_type.clone(),
+            name: spec.name.clone(),
+            status: patch.status,
+            progress: patch.progress,
+            priority: patch.priority,
+            user_id: spec.user.clone(),
+            queue: spec.queue.clone(),
+            tags: spec.tags.clone(),
+            config: spec.config.clone(),
+            host: spec.host.clone(),
+            retry_of: spec.retry_of,
+            created_at: spec.created_at,
+            updated_at: patch.updated_at,
+            finished_at: patch.finished_at,
+            steps: patch.steps,
+            current_step: patch.current_step,
+            message: patch.message,
+            progress_source: patch.progress_source,
+            metrics: patch.metrics,
+            health: patch.health,
+            capabilities: patch.capabilities,
+            control: patch.control,
+            stalled_since: patch.stalled_since,
+            error: patch.error,
+            error_detail: patch.error_detail,
+            revision: patch.revision,
+        }
+    }
+
+    /// The mutable part as it is said at the monotonic moment `mono` (milliseconds).
+    #[must_use]
+    pub fn patch(&self, mono: u64) -> Patch {
+        let state = &self.state;
+        let metrics = self.metrics(mono);
+        let health = metrics
+            .error_rate
+            .zip(metrics.items_per_second)
+            .map(|(errors, rate)| health::grade(errors, rate));
+        Patch {
+            status: state.status,
+            progress: state.progress,
+            priority: state.priority,
+            updated_at: state.updated_at,
+            finished_at: state.finished_at,
+            steps: state.steps.clone(),
+            current_step: state.current_step,
+            message: state.message.clone(),
+            progress_source: state.progress_source.clone(),
+            metrics,
+            health,
+            capabilities: self.spec.capabilities,
+            control: state.control,
+            stalled_since: state.stalled_since,
+            error: state.failure.as_ref().map(|f| f.message.clone()),
+            error_detail: state.failure.clone(),
+            revision: state.revision,
+        }
+    }
+
+    fn metrics(&self, mono: u64) -> Metrics {
+        let state = &self.state;
+        let Counts {
+            total_items,
+            processed_items,
+            error_count,
+            total_bytes,
+            processed_bytes,
+        } = state.counts;
+        let active_ms = state.stopwatch.active_ms(mono);
+        Metrics {
+            total_items,
+            processed_items,
+            error_count,
+            total_bytes,
+            processed_bytes,
+            start_time: state.start_time,
+            estimated_completion: state.estimated_completion,
+            estimated_completion_low: None,
+            estimated_completion_high: None,
+            active_seconds: active_ms as f64 / 1000.0,
+            paused_seconds: state.stopwatch.paused_ms(mono) as f64 / 1000.0,
+            items_per_second: rate::items_per_second(processed_items, active_ms),
+            error_rate: rate::error_rate(error_count, processed_items),
+        }
+    }
+}
+
+impl View {
+    /// Brings this view up to the patch. Whether it is newer is the caller's question.
+    pub fn apply(&mut self, patch: Patch) {
+        let Patch {
+            status,
+            progress,
+            priority,
+            updated_at,
+            finished_at,
+            steps,
+            current_step,
+            message,
+            progress_source,
+            metrics,
+            health,
+            capabilities,
+            control,
+            stalled_since,
+            error,
+            error_detail,
+            revision,
+        } = patch;
+        self.status = status;
+        self.progress = progress;
+        self.priority = priority;
+        self.updated_at = updated_at;
+        self.finished_at = finished_at;
+        self.steps = steps;
+        self.current_step = current_step;
+        self.message = message;
+        self.progress_source = progress_source;
+        self.metrics = metrics;
+        self.health = health;
+        self.capabilities = capabilities;
+        self.control = control;
+        self.stalled_since = stalled_since;
+        self.error = error;
+        self.error_detail = error_detail;
+        self.revision = revision;
+    }
+
+    /// The name of the current step.
+    #[must_use]
+    pub fn step_name(&self) -> &str {
+        self.steps.get(self.current_step as usize).map_or("", |s| s)
+    }
+}
