@@ -1,0 +1,117 @@
+//! What the engine hands out: plain data for the feed and the store.
+
+use std::sync::Arc;
+
+use jobtop_core::{Job, JobId, Now, UserId};
+use serde::{Deserialize, Serialize};
+
+use super::command::{Answered, Control, ReplyTo};
+use tokio::sync::mpsc;
+
+/// Something the feed shows. Revisions strictly increase from one to the next.
+#[derive(Clone, Debug)]
+pub enum Notice {
+    /// A job as it is now.
+    Job(Arc<Job>),
+    /// A job left the live set.
+    Removed {
+        /// Which.
+        id: JobId,
+        /// Whose it was.
+        owner: UserId,
+        /// The number of this change.
+        revision: u64,
+    },
+}
+
+/// A process on this machine, told apart from a later one of the same number by its start time.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Process {
+    /// Its number.
+    pub pid: i32,
+    /// When it started, in clock ticks after boot (field 22 of `/proc/PID/stat`).
+    pub started: u64,
+}
+
+/// How a job hangs on its producer: kept, so that it is known after a restart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Bond {
+    /// A connection produces it: when that is gone, the job stalls.
+    pub connected: bool,
+    /// The process at the other end, where it is on this machine and known.
+    pub process: Option<Process>,
+}
+
+/// A job as the store keeps it.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The job.
+    pub job: Arc<Job>,
+    /// Its producer.
+    pub bond: Bond,
+}
+
+/// One thing to be written.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// A whole job: created, changed its status, was asked or has acknowledged.
+    Job(Record),
+    /// Progress: only the mutable part counts.
+    Tick(Record),
+    /// A whole job that has ended: kept, and moved into its period's archive.
+    Ended(Record),
+}
+
+impl Write {
+    /// The record to be written.
+    #[must_use]
+    pub const fn record(&self) -> &Record {
+        match self {
+            Self::Job(record) | Self::Tick(record) | Self::Ended(record) => record,
+        }
+    }
+}
+
+/// What is to be written as one piece, and what is to happen once it is durable.
+#[derive(Debug)]
+pub struct Commit {
+    /// The writes, in order.
+    pub writes: Vec<Write>,
+    /// What to do after the flush, in order.
+    pub releases: Vec<Release>,
+    /// The moment of the decision.
+    pub now: Now,
+}
+
+/// What waits for the flush.
+#[derive(Debug)]
+pub enum Release {
+    /// An answer.
+    Answer(ReplyTo, Answered),
+    /// A control for a producer: tried once; if it does not fit it stays wanted in the job.
+    Control(mpsc::Sender<Control>, Control),
+}
+
+impl Release {
+    /// The write is durable.
+    pub fn carry_out(self) {
+        match self {
+            Self::Answer(reply, answered) => reply.give(answered),
+            Self::Control(to, control) => {
+                let _ = to.try_send(control);
+            }
+        }
+    }
+}
+
+/// How the store is, as the engine and `status` want to know it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum StoreHealth {
+    /// All is well.
+    #[default]
+    Good,
+    /// The disk is full: new jobs are refused, what is under way goes on.
+    NoRoom,
+    /// Something failed; a sentence says what. Acknowledged data is safe in the log.
+    Degraded(String),
+}
