@@ -9,6 +9,7 @@ pub mod calc;
 pub mod id;
 pub mod job;
 pub mod mirror;
+pub mod paths;
 pub mod policy;
 pub mod proto;
 pub mod query;

@@ -1,0 +1,1 @@
+//! Every way a command can fail: message, hint, exit code.

@@ -1,0 +1,1 @@
+//! Keys as data: action, name, help, default keys.

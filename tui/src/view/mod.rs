@@ -1,0 +1,1 @@
+//! Draws the state: one panel a file.
