@@ -17,7 +17,12 @@ use super::outcome::Process;
 /// Everything that the front doors can ask. Ids that do not parse never get here: they are unknown jobs.
 #[derive(Debug)]
 pub enum Command {
-    /// A new job. With a link, the connection is its producer.
+    /// A connection speaks as a producer for the first time: sent before its first command that says `conn`.
+    Connect {
+        /// The connection.
+        link: Link,
+    },
+    /// A new job. Created running over a connection, that connection is its producer.
     Create {
         /// Who asks.
         who: Identity,
@@ -25,8 +30,8 @@ pub enum Command {
         new: Box<NewJob>,
         /// A digest of the body as it came, for the idempotency key.
         digest: u64,
-        /// The producer's connection, where there is one.
-        link: Option<Link>,
+        /// The connection it came by, if it was one.
+        conn: Option<ConnId>,
         /// Where the answer goes.
         reply: ReplyTo,
     },
@@ -61,7 +66,7 @@ pub enum Command {
         /// Which job.
         job: JobId,
         /// Its connection.
-        link: Link,
+        conn: ConnId,
         /// Where the answer goes.
         reply: ReplyTo,
     },
@@ -158,6 +163,15 @@ pub struct SessionAnswer {
 }
 
 impl ReplyTo {
+    /// Whether a good answer is told at all; if not, there is no need to make one.
+    #[must_use]
+    pub const fn wants_success(&self) -> bool {
+        match self {
+            Self::Once(_) => true,
+            Self::Session { request_id, .. } => request_id.is_some(),
+        }
+    }
+
     /// Gives the answer. Never waits; a caller that went away is no matter.
     pub fn give(self, answered: Answered) {
         match self {
