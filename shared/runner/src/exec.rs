@@ -1,0 +1,58 @@
+//! What a new process does between `fork` and `exec`. The only file of the project with `unsafe` in it.
+//!
+//! Why it must be: the standard library has no safe way to begin a session, to close inherited descriptors or to take
+//! the terminal in the child, and between `fork` and `exec` of a process with threads only system calls may be made
+//! (no allocation, no lock). Every closure here keeps to that.
+#![expect(
+    unsafe_code,
+    reason = "pre_exec, close_range and sigmask have no safe form"
+)]
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// The first descriptor that is not one of the three standard streams.
+const FIRST_OTHER: libc::c_uint = 3;
+
+/// Lets the command begin a session of its own, with none of the caller's descriptors but the three standard streams.
+pub(crate) fn in_new_session(command: &mut Command) {
+    let prepare = || {
+        rustix::process::setsid()?;
+        close_others_at_exec()
+    };
+    // SAFETY: `prepare` makes system calls only.
+    unsafe { command.pre_exec(prepare) };
+}
+
+/// Marks every descriptor from 3 on to be closed by `exec`. They stay open until then: the standard library tells the
+/// parent of a failed `exec` through one of them.
+fn close_others_at_exec() -> io::Result<()> {
+    // SAFETY: a system call on numbers; it changes a flag of this process's own descriptors.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            FIRST_OTHER,
+            libc::c_uint::MAX,
+            libc::CLOSE_RANGE_CLOEXEC,
+        )
+    };
+    if done == 0 {
+        return Ok(());
+    }
+    // A kernel before 5.11. Descriptors above the limit can exist only if it was lowered after they were opened.
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: `limit` outlives the call that fills it.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let end = libc::c_int::try_from(limit.rlim_max).unwrap_or(libc::c_int::MAX);
+    for fd in FIRST_OTHER as libc::c_int..end {
+        // SAFETY: a flag of a descriptor; an unused number answers EBADF, which is as good.
+        unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
+    Ok(())
+}
