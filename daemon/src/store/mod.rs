@@ -1,0 +1,82 @@
+//! The store: a write-ahead log makes a change durable, a board in sled holds what is tracked, an archive keeps what ended.
+//!
+//! Takes the engine's plain outcome types and nothing else of it. Reading order: [`Settings`], [`open`], [`Writer`],
+//! [`Archive`].
+
+use std::path::Path;
+
+use crate::clock::Clock;
+use crate::engine::outcome::Record;
+
+mod archive;
+mod error;
+mod writer;
+
+pub use archive::{Archive, Figures};
+pub use error::OpenError;
+pub use writer::Writer;
+
+/// How long and how much is kept, and the store's own measures. The defaults are those of the manual.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Ended jobs are found in the archive for this long (milliseconds).
+    pub retention_ms: u64,
+    /// Ended jobs stay in the live set for this long (milliseconds) …
+    pub live_ms: u64,
+    /// … and at most this many of them, the newest.
+    pub live_ended: usize,
+    /// Bytes of a log segment.
+    pub segment_bytes: u64,
+    /// A checkpoint is made when the log since the last one passes this, or twice the board if that is more.
+    pub checkpoint_bytes: u64,
+    /// Monotonic milliseconds between the two looks at the clock that an expiry needs.
+    pub look_ms: u64,
+    /// Milliseconds that opening a sled database may take before it counts as damaged.
+    pub sled_limit_ms: u64,
+    /// How many of the newest endings are kept in memory.
+    pub ring: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            retention_ms: 30 * 86_400_000,
+            live_ms: 86_400_000,
+            live_ended: 1_000,
+            segment_bytes: 4 << 20,
+            checkpoint_bytes: 8 << 20,
+            look_ms: 3_600_000,
+            sled_limit_ms: 10_000,
+            ring: 1_000,
+        }
+    }
+}
+
+/// An open store.
+#[derive(Debug)]
+pub struct Opened {
+    /// The live set: what has not ended, and what ended within the live time; stopwatches go on with the given clock.
+    pub jobs: Vec<Record>,
+    /// This start's epoch: greater than every former one, and than the milliseconds of the wall clock at any former start.
+    pub epoch: u64,
+    /// What was found damaged and what was done about it, a sentence each, naming the files. Empty if all is well.
+    pub report: Vec<String>,
+    /// Takes what is to be written.
+    pub writer: Writer,
+    /// Finds what has ended.
+    pub archive: Archive,
+}
+
+/// Opens the store in that directory, makes it if it is not there, and repairs what a crash left.
+pub fn open(dir: &Path, settings: &Settings, clock: Clock) -> Result<Opened, OpenError> {
+    std::fs::create_dir_all(dir).map_err(OpenError::io("create", dir))?;
+    let archive = Archive::new(settings.retention_ms, clock);
+    let writer = writer::start().map_err(OpenError::io("start the writer of", dir))?;
+    Ok(Opened {
+        jobs: Vec::new(),
+        epoch: u64::try_from(clock.now().wall.0).unwrap_or(0),
+        report: Vec::new(),
+        writer,
+        archive,
+    })
+}
