@@ -1,4 +1,4 @@
-//! What a client sends over the WebSocket. Read in two steps: [`Head`] says which message it is, then the message is
+//! What a client sends over the WebSocket. Read in two steps: its head says which message it is, then the message is
 //! read as its own type, straight from the text (nothing is buffered in between, so `config` keeps its bytes).
 
 use std::borrow::Cow;
