@@ -1,14 +1,15 @@
 //! Every message of the wire, once. What the words mean stands in `jobtop-protocol(7)`.
 //!
 //! [`view`] is a job as it is said; [`body`] the HTTP bodies; [`request`] what clients send over a WebSocket;
-//! [`message`] what the daemon sends; [`channel`] what can be subscribed; [`read`] turns text into any of these and
-//! names what is wrong with it.
+//! [`message`] what the daemon sends; [`channel`] what can be subscribed; [`stored`] a job as it is kept; [`read`] turns
+//! text into any of these and names what is wrong with it.
 
 pub mod body;
 pub mod channel;
 pub mod message;
 pub mod read;
 pub mod request;
+pub mod stored;
 pub mod view;
 
 /// The version of the protocol, said in `welcome`.
