@@ -86,7 +86,8 @@ impl Mirror {
         match message {
             Message::Subscribed(said) => {
                 let other_epoch = self.epoch.is_some_and(|epoch| epoch != said.epoch);
-                if said.reset || other_epoch || self.epoch.is_none() {
+                // Still filling: the snapshot before was cut, and what left since then was never told.
+                if said.reset || other_epoch || self.epoch.is_none() || self.filling {
                     for entry in self.jobs.values_mut() {
                         entry.stale = true;
                     }

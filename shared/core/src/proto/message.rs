@@ -182,6 +182,8 @@ pub enum Message {
     JobControl {
         job_id: JobId,
         action: Action,
+        /// Tells one request from the next of the same kind.
+        requested_at: Option<Timestamp>,
     },
     Ping,
     Pong {
@@ -269,6 +271,8 @@ struct Head<'a> {
     revision: u64,
     #[serde(default)]
     action: Option<Action>,
+    #[serde(default)]
+    requested_at: Option<Timestamp>,
 }
 
 impl Message {
@@ -308,6 +312,7 @@ impl Message {
                 action: head
                     .action
                     .ok_or_else(|| serde::de::Error::missing_field("action"))?,
+                requested_at: head.requested_at,
             },
             "welcome" => Self::Welcome(serde_json::from_str(frame)?),
             "subscribed" => Self::Subscribed(serde_json::from_str(frame)?),
