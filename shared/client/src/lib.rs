@@ -1,1 +1,15 @@
-//! placeholder
+//! Talking to a daemon, for the screen, the commands, the runner and the demo.
+//!
+//! Reading order: [`endpoint`] (where a daemon is), [`rest`] (one-shot calls), [`requests`] (the frames a client
+//! sends), [`link`] (the WebSocket that comes back by itself), [`reporter`] (the producer's side of it).
+//! Nothing here draws, prints or decides what a job may do.
+
+pub mod backoff;
+mod dial;
+pub mod endpoint;
+pub mod link;
+pub mod reporter;
+pub mod requests;
+pub mod rest;
+
+pub use endpoint::Endpoint;

@@ -1,0 +1,56 @@
+//! Opens a byte stream to a daemon and says in words why that failed.
+
+use std::io;
+use std::time::Duration;
+
+use jobtop_core::text;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+
+use crate::endpoint::Endpoint;
+
+/// A connection, whichever kind.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Connects, or gives up after `deadline`.
+pub(crate) async fn dial(endpoint: &Endpoint, deadline: Duration) -> io::Result<Box<dyn Stream>> {
+    let open = async {
+        Ok(match endpoint {
+            Endpoint::Unix(path) => Box::new(UnixStream::connect(path).await?) as Box<dyn Stream>,
+            Endpoint::Tcp { host, port } => {
+                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                // Small frames, each of which somebody waits for.
+                stream.set_nodelay(true)?;
+                Box::new(stream)
+            }
+        })
+    };
+    timeout(deadline, open)
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+/// Why a daemon can't be reached, for a person.
+pub(crate) fn reason(endpoint: &Endpoint, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            format!("connection refused: no daemon listens at {endpoint}")
+        }
+        io::ErrorKind::NotFound => format!("no daemon listens at {endpoint}: no such socket"),
+        io::ErrorKind::PermissionDenied => {
+            format!("not allowed to open {endpoint}: it belongs to somebody else")
+        }
+        io::ErrorKind::TimedOut => format!("no answer from {endpoint}"),
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::UnexpectedEof => {
+            format!("the connection to {endpoint} broke off")
+        }
+        _ => {
+            let said = error.to_string();
+            format!("can't reach {endpoint}: {}", text::clean_within(&said, 200))
+        }
+    }
+}

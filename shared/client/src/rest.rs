@@ -1,0 +1,306 @@
+//! One-shot HTTP/1.1 calls, each on a connection of its own: for commands, not for feeds.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1;
+use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::{Method, Request};
+use hyper_util::rt::TokioIo;
+use jobtop_core::job::Reply;
+use jobtop_core::job::progress::Report;
+use jobtop_core::proto::body::{FailBody, JobAnswer, JobsAnswer, NewJob, Problem};
+use jobtop_core::proto::request::ListJobs;
+use jobtop_core::proto::view::View;
+use jobtop_core::text;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use crate::dial::{dial, reason};
+use crate::endpoint::Endpoint;
+
+/// How long connecting may take.
+const DIAL: Duration = Duration::from_secs(5);
+/// How long a whole call may take; an action waits for the daemon's disk.
+const CALL: Duration = Duration::from_secs(30);
+/// Largest answer that is read: a listing of the live set with every `config` at its limit.
+const MAX_ANSWER: usize = 128 << 20;
+
+/// The HTTP interface of one daemon.
+#[derive(Clone, Debug)]
+pub struct Rest {
+    endpoint: Endpoint,
+}
+
+/// Why a call has no answer; each is one sentence for a person.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// Nobody answers there.
+    #[error("{}", reason(endpoint, source))]
+    Unreachable {
+        /// Where.
+        endpoint: Endpoint,
+        /// Why.
+        source: io::Error,
+    },
+    /// The daemon said no.
+    #[error("{}", said(.0))]
+    Refused(Problem),
+    /// An answer that makes no sense.
+    #[error("{0}")]
+    Broken(String),
+}
+
+impl Rest {
+    /// Calls go to `endpoint`.
+    #[must_use]
+    pub fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint }
+    }
+
+    /// Where calls go.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// `GET /api/jobs`: the live set, one page of it.
+    pub async fn list(&self, wanted: &ListJobs) -> Result<JobsAnswer, CallError> {
+        let path = format!("/api/jobs{}", query(wanted)?);
+        self.typed(Method::GET, &path, Bytes::new()).await
+    }
+
+    /// `GET /api/jobs/ID`.
+    pub async fn get(&self, id: &str) -> Result<View, CallError> {
+        self.job(Method::GET, &job_path(id, ""), Bytes::new()).await
+    }
+
+    /// `POST /api/jobs`.
+    pub async fn create(&self, new: &NewJob) -> Result<View, CallError> {
+        self.job(Method::POST, "/api/jobs", json(new)?).await
+    }
+
+    /// `POST /api/jobs/ID/VERB`: `start`, `pause`, `resume`, `cancel`, `retry`, `priority` and the like.
+    pub async fn act(
+        &self,
+        id: &str,
+        verb: &str,
+        body: &impl Serialize,
+    ) -> Result<View, CallError> {
+        self.job(Method::POST, &job_path(id, verb), json(body)?)
+            .await
+    }
+
+    /// `POST /api/jobs/ID/progress`.
+    pub async fn progress(&self, id: &str, report: &Report) -> Result<View, CallError> {
+        self.act(id, "progress", report).await
+    }
+
+    /// `POST /api/jobs/ID/ack`.
+    pub async fn ack(&self, id: &str, reply: &Reply) -> Result<View, CallError> {
+        self.act(id, "ack", reply).await
+    }
+
+    /// `POST /api/jobs/ID/complete`.
+    pub async fn complete(&self, id: &str) -> Result<View, CallError> {
+        self.act(id, "complete", &serde_json::Map::new()).await
+    }
+
+    /// `POST /api/jobs/ID/fail`.
+    pub async fn fail(&self, id: &str, why: &FailBody) -> Result<View, CallError> {
+        self.act(id, "fail", why).await
+    }
+
+    /// `GET /readyz`: whether the daemon serves.
+    pub async fn ready(&self) -> Result<(), CallError> {
+        self.exchange(Method::GET, "/readyz", Bytes::new())
+            .await
+            .map(drop)
+    }
+
+    /// Any call; `path` with its query. An empty answer is `null`, one that is not JSON a string.
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&serde_json::Value>,
+    ) -> Result<serde_json::Value, CallError> {
+        let body = body.map_or(Ok(Bytes::new()), json)?;
+        let answer = self.exchange(method, path, body).await?;
+        if answer.is_empty() {
+            return Ok(serde_json::Value::Null);
+        }
+        Ok(serde_json::from_slice(&answer)
+            .unwrap_or_else(|_| String::from_utf8_lossy(&answer).into_owned().into()))
+    }
+
+    async fn job(&self, method: Method, path: &str, body: Bytes) -> Result<View, CallError> {
+        let answer: JobAnswer = self.typed(method, path, body).await?;
+        Ok(answer.job)
+    }
+
+    async fn typed<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<T, CallError> {
+        let answer = self.exchange(method, path, body).await?;
+        serde_json::from_slice(&answer).map_err(|error| {
+            CallError::Broken(format!(
+                "{} answered what can't be understood ({error}); is it another version of jobtopd?",
+                self.endpoint
+            ))
+        })
+    }
+
+    async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes, CallError> {
+        timeout(CALL, self.exchange_within(method, path, body))
+            .await
+            .unwrap_or_else(|_| Err(self.unreachable(io::ErrorKind::TimedOut.into())))
+    }
+
+    async fn exchange_within(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Bytes, CallError> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, self.endpoint.authority())
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(body))
+            .map_err(|error| CallError::Broken(format!("{path} is no path: {error}")))?;
+        let stream = dial(&self.endpoint, DIAL)
+            .await
+            .map_err(|error| self.unreachable(error))?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| self.hyper(&error))?;
+        let answer = async {
+            let answer = sender
+                .send_request(request)
+                .await
+                .map_err(|error| self.hyper(&error))?;
+            let status = answer.status();
+            let body = Limited::new(answer.into_body(), MAX_ANSWER)
+                .collect()
+                .await
+                .map_err(|error| match error.downcast_ref::<hyper::Error>() {
+                    Some(error) => self.hyper(error),
+                    None => CallError::Broken(format!(
+                        "{} answered more than {} MiB; ask for less with limit",
+                        self.endpoint,
+                        MAX_ANSWER >> 20
+                    )),
+                })?
+                .to_bytes();
+            if status.is_success() {
+                Ok(body)
+            } else {
+                Err(CallError::Refused(problem(status, &body)))
+            }
+        };
+        // The connection has to be driven while we wait; what it says itself, the exchange says too.
+        let driven = async {
+            let _ = connection.await;
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            answer = answer => answer,
+            () = driven => Err(self.unreachable(io::ErrorKind::UnexpectedEof.into())),
+        }
+    }
+
+    fn unreachable(&self, source: io::Error) -> CallError {
+        CallError::Unreachable {
+            endpoint: self.endpoint.clone(),
+            source,
+        }
+    }
+
+    fn hyper(&self, error: &hyper::Error) -> CallError {
+        if error.is_parse() {
+            return CallError::Broken(format!("{} does not speak HTTP", self.endpoint));
+        }
+        let source = std::error::Error::source(error)
+            .and_then(|source| source.downcast_ref::<io::Error>())
+            .map_or(io::ErrorKind::UnexpectedEof, io::Error::kind);
+        self.unreachable(source.into())
+    }
+}
+
+fn json<T: Serialize + ?Sized>(body: &T) -> Result<Bytes, CallError> {
+    serde_json::to_vec(body)
+        .map(Bytes::from)
+        .map_err(|error| CallError::Broken(format!("this can't be said in JSON: {error}")))
+}
+
+/// A refusal as the daemon said it, or made from the bare status if something else answered.
+fn problem(status: hyper::StatusCode, body: &[u8]) -> Problem {
+    serde_json::from_slice(body).unwrap_or_else(|_| Problem {
+        kind: "about:blank".to_owned(),
+        title: status.canonical_reason().unwrap_or_default().to_owned(),
+        status: status.as_u16(),
+        code: String::new(),
+        detail: String::new(),
+    })
+}
+
+fn said(problem: &Problem) -> String {
+    let words = if problem.detail.is_empty() {
+        format!("the daemon answered {} {}", problem.status, problem.title)
+    } else {
+        problem.detail.clone()
+    };
+    text::clean_within(&words, 500).into_owned()
+}
+
+/// `/api/jobs/ID/VERB`, whatever somebody typed as the id.
+fn job_path(id: &str, verb: &str) -> String {
+    let mut path = format!("/api/jobs/{}", escaped(id));
+    if !verb.is_empty() {
+        path.push('/');
+        path.push_str(verb);
+    }
+    path
+}
+
+/// The members of `wanted` as a query, with its `?`; empty for none.
+fn query(wanted: &impl Serialize) -> Result<String, CallError> {
+    let members = serde_json::to_value(wanted)
+        .map_err(|error| CallError::Broken(format!("this can't be asked: {error}")))?;
+    let mut query = String::new();
+    for (name, value) in members.as_object().into_iter().flatten() {
+        query.push(if query.is_empty() { '?' } else { '&' });
+        query.push_str(name);
+        query.push('=');
+        match value.as_str() {
+            Some(text) => query.push_str(&escaped(text)),
+            None => query.push_str(&escaped(&value.to_string())),
+        }
+    }
+    Ok(query)
+}
+
+/// Percent-encoded, so that it is one segment of a path or one value of a query.
+fn escaped(text: &str) -> String {
+    use std::fmt::Write;
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                out.push(char::from(byte));
+            }
+            _ => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+    out
+}
