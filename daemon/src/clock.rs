@@ -2,7 +2,7 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use jobtop_core::{JobId, Now, Timestamp};
+use jobtop_core::{Now, Timestamp};
 
 /// Reads the present. Monotonic time counts from when this clock was made, plus a day, so that moments shortly before
 /// the start can be said.
@@ -45,9 +45,12 @@ impl Clock {
     }
 }
 
-/// A new job id: the time and 80 random bits from the system.
-pub fn new_job_id(now: Timestamp) -> Result<JobId, getrandom::Error> {
+/// Random bits from the system. Waits for the system's generator to be ready, which on a Linux that has booted it is.
+#[must_use]
+pub fn random_bits() -> u128 {
     let mut bits = [0_u8; 16];
-    getrandom::fill(&mut bits)?;
-    Ok(JobId::new(now, u128::from_le_bytes(bits)))
+    while getrandom::fill(&mut bits).is_err() {
+        std::thread::yield_now();
+    }
+    u128::from_le_bytes(bits)
 }

@@ -28,8 +28,6 @@ pub enum Command {
         who: Identity,
         /// What for.
         new: Box<NewJob>,
-        /// A digest of the body as it came, for the idempotency key.
-        digest: u64,
         /// The connection it came by, if it was one.
         conn: Option<ConnId>,
         /// Where the answer goes.

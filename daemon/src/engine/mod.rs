@@ -1,8 +1,134 @@
 //! The one task that owns the live state: it takes commands from the front doors, asks pure code what follows, and
 //! hands out the outcome: what to publish, what to store, what to answer once stored.
 //!
-//! Imports nobody who serves it. Reading order: [`command`], [`outcome`], [`handle`], [`board`], `decide`, `due`.
+//! Imports nobody who serves it. Reading order: [`command`], [`outcome`], [`handle`], `board`, `decide`, `create`, `due`.
 
+use std::time::Duration;
+
+use jobtop_core::Now;
+use tokio::sync::{mpsc, watch};
+
+use crate::clock::{Clock, random_bits};
+
+mod board;
 pub mod command;
+mod create;
+mod decide;
+mod due;
 pub mod handle;
 pub mod outcome;
+
+#[cfg(test)]
+mod tests;
+
+pub use board::{Board, Settings};
+use command::Command;
+use outcome::{Commit, Notice, Outcome, Process, StoreHealth};
+
+/// How many commands are decided before their outcome is handed out as one.
+const BATCH: usize = 256;
+
+/// What the engine is wired to.
+pub struct Wiring<P> {
+    /// Commands from the front doors.
+    pub inbox: mpsc::Receiver<Command>,
+    /// Shows changes; called with strictly increasing revisions. Must not wait.
+    pub publish: P,
+    /// What must be kept goes here. The only edge that the engine waits for.
+    pub store: mpsc::Sender<Commit>,
+    /// How the store is.
+    pub health: watch::Receiver<StoreHealth>,
+    /// The time.
+    pub clock: Clock,
+    /// Whether a process of this machine lives.
+    pub alive: fn(Process) -> bool,
+}
+
+/// Why the engine ended before its inbox was closed.
+#[derive(Debug, thiserror::Error)]
+#[error("the store's thread has ended")]
+pub struct StoreGone;
+
+/// Serves until the inbox is closed and empty; then everything decided has been handed to the store.
+pub async fn run<P>(mut board: Board, mut wiring: Wiring<P>) -> Result<(), StoreGone>
+where
+    P: FnMut(Vec<Notice>, Now) + Send,
+{
+    let mut commands = Vec::with_capacity(BATCH);
+    let mut wake = board
+        .next_due()
+        .map(|pause| tokio::time::Instant::now() + pause);
+    loop {
+        let due = async {
+            match wake {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        // Both arms are cancel-safe: nothing is taken from the inbox until recv_many is ready.
+        let timed = tokio::select! {
+            taken = wiring.inbox.recv_many(&mut commands, BATCH) => {
+                if taken == 0 {
+                    break;
+                }
+                false
+            }
+            () = due => true,
+        };
+        let now = wiring.clock.now();
+        let mut outcome = Outcome::default();
+        board.set_accepting(*wiring.health.borrow() != StoreHealth::NoRoom);
+        for command in commands.drain(..) {
+            board.decide(command, now, &mut random_bits, &mut outcome);
+        }
+        if timed || wake.is_some_and(|at| at <= tokio::time::Instant::now()) {
+            board.due(now, wiring.alive, &mut outcome);
+            wake = None;
+        }
+        wake = match (wake, board.next_due()) {
+            (None, Some(pause)) => Some(tokio::time::Instant::now() + pause),
+            // A longer wait than is needed now is cut short; an earlier one stands.
+            (Some(at), Some(pause)) => Some(at.min(tokio::time::Instant::now() + pause)),
+            (_, None) => None,
+        };
+        hand_out(&mut board, outcome, now, &mut wiring).await?;
+    }
+    let now = wiring.clock.now();
+    let mut outcome = Outcome::default();
+    board.tick_all(&mut outcome);
+    hand_out(&mut board, outcome, now, &mut wiring).await
+}
+
+/// Shows first, then hands over to the store: shown at once, acknowledged when durable.
+async fn hand_out<P>(
+    board: &mut Board,
+    mut outcome: Outcome,
+    now: Now,
+    wiring: &mut Wiring<P>,
+) -> Result<(), StoreGone>
+where
+    P: FnMut(Vec<Notice>, Now) + Send,
+{
+    let notices = board.notices(&mut outcome);
+    if !notices.is_empty() {
+        (wiring.publish)(notices, now);
+    }
+    for (reply, answered) in outcome.answers.drain(..) {
+        reply.give(answered);
+    }
+    if outcome.writes.is_empty() && outcome.releases.is_empty() {
+        return Ok(());
+    }
+    let permit = wiring.store.reserve().await.map_err(|_| StoreGone)?;
+    permit.send(Commit {
+        writes: outcome.writes,
+        releases: outcome.releases,
+        now,
+    });
+    Ok(())
+}
+
+/// How often what is due is looked at while something may become due.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often the live set is trimmed while nothing else is due.
+const TRIM: Duration = Duration::from_secs(60);

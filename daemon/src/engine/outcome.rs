@@ -115,3 +115,18 @@ pub enum StoreHealth {
     /// Something failed; a sentence says what. Acknowledged data is safe in the log.
     Degraded(String),
 }
+
+/// What follows from a batch of commands, as the engine gathers it.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// Jobs that changed, each once.
+    pub(super) changed: Vec<JobId>,
+    /// Jobs that left the live set.
+    pub(super) removed: Vec<Notice>,
+    /// What to write, in order.
+    pub(super) writes: Vec<Write>,
+    /// What waits for the flush, in order.
+    pub(super) releases: Vec<Release>,
+    /// Answers that wait for nothing.
+    pub(super) answers: Vec<(ReplyTo, Answered)>,
+}

@@ -1,4 +1,9 @@
-//! The feed: the live set in the order of its revisions ([`hub`]), and one task pair a WebSocket ([`session`]).
+//! The feed: the live set in the order of its revisions ([`hub`]), what is to be read of it ([`listing`]), and one
+//! [`session`] a WebSocket, made of a reader and a writer.
 
 pub mod hub;
+mod interest;
+pub mod listing;
+mod reader;
 pub mod session;
+mod writer;

@@ -1,24 +1,48 @@
-//! One WebSocket client.
+//! One WebSocket client: a reader that turns frames into commands, a writer that sends what is newest whenever the
+//! socket is free. They share a small bounded queue; neither ever waits for another client.
 
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use futures_util::{SinkExt, StreamExt};
 use jobtop_core::access::Identity;
 use jobtop_core::policy::Limits;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
+use jobtop_core::{Job, JobId};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 
 use super::hub::Hub;
+use super::reader::Reader;
+use super::writer::Writer;
 use crate::clock::Clock;
+use crate::engine::command::{Command, ConnId, Link};
 use crate::engine::handle::Handle;
 use crate::engine::outcome::Process;
 
+/// Answers, notes and controls that may be on their way to one client.
+const QUEUE: usize = 64;
+/// How long a client that is being sent away may take to hear it.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Finds a job that is in the live set no more.
+pub type Lookup =
+    Arc<dyn Fn(JobId) -> Pin<Box<dyn Future<Output = Option<Arc<Job>>> + Send>> + Send + Sync>;
+
 /// What every session needs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Shared {
     /// The live set.
     pub hub: Arc<Hub>,
+    /// The archive.
+    pub lookup: Lookup,
     /// The engine.
     pub engine: Handle,
     /// The time.
@@ -27,6 +51,14 @@ pub struct Shared {
     pub limits: Limits,
     /// Turns true when the daemon goes down: sessions say 1001 and end.
     pub closing: watch::Receiver<bool>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("epoch", &self.hub.epoch())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Who is at the other end.
@@ -38,13 +70,28 @@ pub struct Peer {
     pub process: Option<Process>,
 }
 
+/// Why a session ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum End {
+    /// The client closed it, or the connection broke.
+    Gone,
+    /// Nothing was heard for too long.
+    Silent,
+    /// A message over the limit.
+    TooLarge,
+    /// Not a WebSocket's frame, or not UTF-8.
+    Malformed,
+    /// The daemon goes down.
+    Closing,
+}
+
 /// The settings that every WebSocket of the daemon is made with.
 #[must_use]
 pub fn socket_config(limits: &Limits) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(8 * 1024)
-        .write_buffer_size(0)
-        .max_write_buffer_size(2 * 1024 * 1024)
+        .write_buffer_size(16 * 1024)
+        .max_write_buffer_size(4 * 1024 * 1024)
         .max_message_size(Some(limits.message_bytes))
         .max_frame_size(Some(limits.message_bytes))
 }
@@ -54,6 +101,69 @@ pub async fn serve<S>(socket: WebSocketStream<S>, peer: Peer, shared: Shared)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let _ = (socket, peer, shared);
-    todo!()
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let conn = ConnId(NEXT.fetch_add(1, Ordering::Relaxed));
+    let (answers, answered) = mpsc::channel(QUEUE);
+    let (notes, noted) = mpsc::channel(QUEUE);
+    let (control, controls) = mpsc::channel(QUEUE);
+    let link = Link {
+        conn,
+        control,
+        process: peer.process,
+    };
+    let (mut sink, mut stream) = socket.split();
+    let mut reader = Reader::new(link, peer.identity.clone(), shared.clone(), answers, notes);
+    let mut writer = Writer::new(
+        conn,
+        peer.identity,
+        shared.clone(),
+        answered,
+        noted,
+        controls,
+    );
+
+    let end = {
+        // Whichever ends first ends the other: both only await where being dropped loses nothing that was promised.
+        tokio::select! {
+            end = reader.run(&mut stream) => end,
+            end = writer.run(&mut sink) => end,
+        }
+    };
+    shared.hub.unwatch(conn);
+    if reader.is_producer() {
+        shared.engine.send(Command::Gone { conn }).await;
+    }
+    if let Some(frame) = end.farewell()
+        && let Ok(mut socket) = stream.reunite(sink)
+    {
+        let _ = tokio::time::timeout(FAREWELL, say_goodbye(&mut socket, frame)).await;
+    }
+}
+
+/// Says why, then reads what is still coming: closing a socket with unread bytes would tear the reason away.
+async fn say_goodbye<S>(socket: &mut WebSocketStream<S>, frame: CloseFrame)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    if socket.send(Message::Close(Some(frame))).await.is_err() {
+        return;
+    }
+    let mut rest = [0_u8; 4096];
+    while let Ok(1..) = socket.get_mut().read(&mut rest).await {}
+}
+
+impl End {
+    fn farewell(self) -> Option<CloseFrame> {
+        let (code, reason) = match self {
+            Self::Gone => return None,
+            Self::Silent => (CloseCode::Policy, "nothing was heard for 60 seconds"),
+            Self::TooLarge => (CloseCode::Size, "the message is over the limit"),
+            Self::Malformed => (CloseCode::Protocol, "not readable as a WebSocket frame"),
+            Self::Closing => (CloseCode::Away, "the daemon is going down"),
+        };
+        Some(CloseFrame {
+            code,
+            reason: reason.into(),
+        })
+    }
 }

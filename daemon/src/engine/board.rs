@@ -1,0 +1,331 @@
+//! The live set as the engine holds it: every job with its producer, and what is to be known to find them.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jobtop_core::job::refusal::Refusal;
+use jobtop_core::policy::{Limits, Times};
+use jobtop_core::{Job, JobId, Now, Status, Timestamp, UserId};
+
+use super::command::{ConnId, Control, Link};
+use super::outcome::{Bond, Notice, Outcome, Record, Release, Write};
+use super::{LOOK, TRIM};
+
+/// What the engine is told to keep to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings {
+    /// What is too much.
+    pub limits: Limits,
+    /// How long things are kept and waited for.
+    pub times: Times,
+}
+
+/// The live set.
+#[derive(Debug)]
+pub struct Board {
+    pub(super) settings: Settings,
+    pub(super) jobs: HashMap<JobId, Tracked>,
+    /// Jobs that ended, oldest ending first.
+    pub(super) ended: BTreeSet<(Timestamp, JobId)>,
+    /// Idempotency keys of the live set.
+    pub(super) keys: HashMap<(UserId, Arc<str>), JobId>,
+    pub(super) conns: HashMap<ConnId, Producer>,
+    /// Jobs whose progress is not written yet.
+    ticks: Vec<JobId>,
+    pub(super) unfinished: usize,
+    pub(super) pending: usize,
+    revision: u64,
+    /// Whether there is room for new jobs.
+    pub(super) accepting: bool,
+}
+
+/// A job and what is known of its producer.
+#[derive(Debug)]
+pub(super) struct Tracked {
+    pub(super) job: Job,
+    pub(super) bond: Bond,
+    /// The connection that produces it, while there is one.
+    pub(super) conn: Option<ConnId>,
+    /// Monotonic milliseconds of the last sign of life.
+    pub(super) heard: u64,
+    /// Monotonic milliseconds since when the time until it counts as lost runs.
+    pub(super) waiting_since: u64,
+    changed: bool,
+    ticking: bool,
+}
+
+/// A connection that produces jobs.
+#[derive(Debug)]
+pub(super) struct Producer {
+    pub(super) link: Link,
+    pub(super) jobs: HashSet<JobId>,
+}
+
+impl Board {
+    /// The board with what the store kept. Jobs whose producer was a connection are stalled until it comes back, and
+    /// the time until they count as lost begins anew.
+    #[must_use]
+    pub fn load(settings: Settings, mut records: Vec<Record>, now: Now) -> Self {
+        records.sort_by_key(|record| record.job.state.revision);
+        let mut board = Self {
+            settings,
+            jobs: HashMap::with_capacity(records.len()),
+            ended: BTreeSet::new(),
+            keys: HashMap::new(),
+            conns: HashMap::new(),
+            ticks: Vec::new(),
+            unfinished: 0,
+            pending: 0,
+            revision: 0,
+            accepting: true,
+        };
+        for record in records {
+            let mut job = Arc::unwrap_or_clone(record.job);
+            if record.bond.connected {
+                job.stall(now);
+            }
+            board.insert(job, record.bond, now);
+        }
+        board
+    }
+
+    /// Every job of the board as a notice, in the order of their revisions: what the feed starts with.
+    #[must_use]
+    pub fn opening(&self) -> Vec<Notice> {
+        let mut jobs: Vec<_> = self
+            .jobs
+            .values()
+            .map(|tracked| Arc::new(tracked.job.clone()))
+            .collect();
+        jobs.sort_by_key(|job| job.state.revision);
+        jobs.into_iter().map(Notice::Job).collect()
+    }
+
+    /// Whether there is room for new jobs.
+    pub(super) fn set_accepting(&mut self, accepting: bool) {
+        self.accepting = accepting;
+    }
+
+    /// How long until [`Board::due`] should be asked; `None` if nothing can become due.
+    pub(super) fn next_due(&self) -> Option<Duration> {
+        if self.unfinished > 0 || !self.ticks.is_empty() {
+            Some(LOOK)
+        } else if !self.ended.is_empty() {
+            Some(TRIM)
+        } else {
+            None
+        }
+    }
+
+    /// Puts a new or a loaded job on the board and gives it a revision.
+    pub(super) fn insert(&mut self, mut job: Job, bond: Bond, now: Now) -> JobId {
+        let id = job.id();
+        self.revision += 1;
+        job.state.revision = self.revision;
+        if let Some(idempotency) = &job.spec.idempotency {
+            self.keys
+                .insert((job.spec.user.clone(), idempotency.key.clone()), id);
+        }
+        let ended = job.state.finished_at.map(|at| (at, id));
+        self.count(None, job.state.status, ended);
+        self.jobs.insert(
+            id,
+            Tracked {
+                job,
+                bond,
+                conn: None,
+                heard: now.mono,
+                waiting_since: now.mono,
+                changed: false,
+                ticking: false,
+            },
+        );
+        id
+    }
+
+    /// Takes a job off the board and says so.
+    pub(super) fn remove(&mut self, id: JobId, outcome: &mut Outcome) {
+        let Some(tracked) = self.jobs.remove(&id) else {
+            return;
+        };
+        let spec = &tracked.job.spec;
+        if let Some(idempotency) = &spec.idempotency {
+            self.keys
+                .remove(&(spec.user.clone(), idempotency.key.clone()));
+        }
+        if let Some(finished) = tracked.job.state.finished_at {
+            self.ended.remove(&(finished, id));
+        }
+        if let Some(producer) = tracked.conn.and_then(|conn| self.conns.get_mut(&conn)) {
+            producer.jobs.remove(&id);
+        }
+        self.revision += 1;
+        outcome.removed.push(Notice::Removed {
+            id,
+            owner: spec.user.clone(),
+            revision: self.revision,
+        });
+    }
+
+    /// Changes a job by `change`. On success it has a new revision and will be shown; on refusal it is as it was.
+    pub(super) fn change(
+        &mut self,
+        id: JobId,
+        outcome: &mut Outcome,
+        change: impl FnOnce(&mut Job) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let Some(tracked) = self.jobs.get_mut(&id) else {
+            return Err(Refusal::job_not_found(&id.to_string()));
+        };
+        let before = tracked.job.state.status;
+        change(&mut tracked.job)?;
+        self.revision += 1;
+        tracked.job.state.revision = self.revision;
+        if !tracked.changed {
+            tracked.changed = true;
+            outcome.changed.push(id);
+        }
+        if before != tracked.job.state.status {
+            let (after, finished) = (tracked.job.state.status, tracked.job.state.finished_at);
+            self.count(Some(before), after, finished.map(|at| (at, id)));
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, before: Option<Status>, after: Status, ended: Option<(Timestamp, JobId)>) {
+        let counts = |status: Status| {
+            (
+                usize::from(!status.is_final()),
+                usize::from(status == Status::Pending),
+            )
+        };
+        let (unfinished, pending) = before.map_or((0, 0), counts);
+        self.unfinished -= unfinished;
+        self.pending -= pending;
+        let (unfinished, pending) = counts(after);
+        self.unfinished += unfinished;
+        self.pending += pending;
+        self.ended.extend(ended);
+    }
+
+    /// Progress of this job is to be written, with the next round of ticks.
+    pub(super) fn tick(&mut self, id: JobId) {
+        if let Some(tracked) = self.jobs.get_mut(&id).filter(|tracked| !tracked.ticking) {
+            tracked.ticking = true;
+            self.ticks.push(id);
+        }
+    }
+
+    /// Writes the newest progress of every job that has some: at most once a second and job.
+    pub(super) fn tick_all(&mut self, outcome: &mut Outcome) {
+        for id in std::mem::take(&mut self.ticks) {
+            if let Some(tracked) = self.jobs.get_mut(&id)
+                && std::mem::take(&mut tracked.ticking)
+            {
+                outcome.writes.push(Write::Tick(tracked.record()));
+            }
+        }
+    }
+
+    /// The whole job is to be written now; answers that are pushed after this wait for it.
+    pub(super) fn write(&mut self, id: JobId, outcome: &mut Outcome) {
+        if let Some(tracked) = self.jobs.get_mut(&id) {
+            // The whole record says what the tick would have said.
+            tracked.ticking = false;
+            outcome.writes.push(Write::Job(tracked.record()));
+        }
+    }
+
+    /// The job has ended: it is to be written now and moved into the archive.
+    pub(super) fn write_ended(&mut self, id: JobId, outcome: &mut Outcome) {
+        if let Some(tracked) = self.jobs.get_mut(&id) {
+            tracked.ticking = false;
+            outcome.writes.push(Write::Ended(tracked.record()));
+        }
+    }
+
+    /// Tells the producer what is asked of it, after the flush.
+    pub(super) fn send_control(&self, id: JobId, outcome: &mut Outcome) {
+        let Some(tracked) = self.jobs.get(&id) else {
+            return;
+        };
+        let producer = tracked.conn.and_then(|conn| self.conns.get(&conn));
+        if let (Some(request), Some(producer)) = (tracked.job.state.control, producer) {
+            outcome.releases.push(Release::Control(
+                producer.link.control.clone(),
+                Control {
+                    job: id,
+                    action: request.action,
+                    requested_at: request.requested_at,
+                },
+            ));
+        }
+    }
+
+    /// Binds a job to a connection; a former one has it no more.
+    pub(super) fn bind(&mut self, id: JobId, conn: ConnId, now: Now) {
+        let Some(tracked) = self.jobs.get_mut(&id) else {
+            return;
+        };
+        let Some(process) = self.conns.get(&conn).map(|producer| producer.link.process) else {
+            return;
+        };
+        let former = tracked.conn.replace(conn);
+        tracked.bond = Bond {
+            connected: true,
+            process,
+        };
+        tracked.heard = now.mono;
+        if let Some(former) = former
+            .filter(|former| *former != conn)
+            .and_then(|c| self.conns.get_mut(&c))
+        {
+            former.jobs.remove(&id);
+        }
+        if let Some(producer) = self.conns.get_mut(&conn) {
+            producer.jobs.insert(id);
+        }
+    }
+
+    /// What the feed is to show of this batch, in the order of revisions.
+    pub(super) fn notices(&mut self, outcome: &mut Outcome) -> Vec<Notice> {
+        let mut notices = std::mem::take(&mut outcome.removed);
+        for id in outcome.changed.drain(..) {
+            // A job that changed and then left the live set in one batch is only shown as gone.
+            if let Some(tracked) = self.jobs.get_mut(&id) {
+                tracked.changed = false;
+                notices.push(Notice::Job(Arc::new(tracked.job.clone())));
+            }
+        }
+        notices.sort_by_key(|notice| match notice {
+            Notice::Job(job) => job.state.revision,
+            Notice::Removed { revision, .. } => *revision,
+        });
+        notices
+    }
+
+    /// The job as it is now, to be answered with.
+    pub(super) fn shared(&self, id: JobId) -> Option<Arc<Job>> {
+        self.jobs
+            .get(&id)
+            .map(|tracked| Arc::new(tracked.job.clone()))
+    }
+
+    /// Marks a job that was just put on the board as changed.
+    pub(super) fn announce(&mut self, id: JobId, outcome: &mut Outcome) {
+        if let Some(tracked) = self.jobs.get_mut(&id).filter(|tracked| !tracked.changed) {
+            tracked.changed = true;
+            outcome.changed.push(id);
+        }
+    }
+}
+
+impl Tracked {
+    fn record(&self) -> Record {
+        Record {
+            job: Arc::new(self.job.clone()),
+            bond: self.bond,
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! New jobs: what is asked, checked and made into a job. Nothing is on the board until everything was found good.
+
+use std::sync::Arc;
+
+use jobtop_core::access::{Identity, Role};
+use jobtop_core::job::control::Capabilities;
+use jobtop_core::job::progress::{check_steps, kept};
+use jobtop_core::job::refusal::{Code, Refusal};
+use jobtop_core::job::stopwatch::Stopwatch;
+use jobtop_core::job::{Counts, Idempotency, Origin, Spec, State, kind};
+use jobtop_core::policy::Limits;
+use jobtop_core::proto::body::NewJob;
+use jobtop_core::text;
+use jobtop_core::{Job, JobId, Now, Status, UserId};
+
+/// Most tags of a job.
+const MAX_TAGS: usize = 32;
+/// Longest tag or queue name, in characters.
+const WORD_CHARS: usize = 64;
+/// Longest idempotency key, in bytes.
+const KEY_BYTES: usize = 200;
+/// Rarest heartbeat that is believed: a day.
+const LONGEST_HEARTBEAT: f64 = 86_400.0;
+
+/// Whose job it will be: the identity's own, or the one named, if the identity may.
+pub(super) fn owner(who: &Identity, named: Option<&UserId>) -> Result<UserId, Refusal> {
+    let owner = named.unwrap_or(&who.user);
+    match who.role {
+        Role::Viewer => Err(Refusal::new(
+            Code::Forbidden,
+            "A viewer's credentials can't create jobs",
+        )),
+        Role::User if *owner != who.user => Err(Refusal::new(
+            Code::Forbidden,
+            "Only an admin may create a job in another user's name",
+        )),
+        Role::User | Role::Admin => Ok(owner.clone()),
+    }
+}
+
+/// Makes the job, or says which field is wrong.
+pub(super) fn build(
+    id: JobId,
+    user: UserId,
+    new: NewJob,
+    limits: &Limits,
+    now: Now,
+) -> Result<Job, Refusal> {
+    let digest = digest(&new);
+    let invalid = |detail: &'static str| Refusal::new(Code::Invalid, detail);
+    if new.command.is_some() {
+        return Err(Refusal::new(
+            Code::NotImplemented,
+            "This daemon does not run submitted commands yet; use `jobtop run`",
+        ));
+    }
+    let origin = match new.status {
+        None | Some(Status::Running) => Origin::Running,
+        Some(Status::Pending) => Origin::Pending,
+        Some(_) => return Err(invalid("status: a new job is running or pending")),
+    };
+    let config = new.config.unwrap_or_default();
+    if config.0.get().len() > limits.config_bytes {
+        return Err(Refusal::new(
+            Code::TooLarge,
+            format!("config: at most {} bytes", limits.config_bytes),
+        ));
+    }
+    let heartbeat_seconds = match new.heartbeat_seconds {
+        Some(seconds) if !(seconds > 0.0 && seconds <= LONGEST_HEARTBEAT) => {
+            return Err(invalid("heartbeatSeconds: more than 0 and at most 86400"));
+        }
+        other => other,
+    };
+    let idempotency = match new.idempotency_key {
+        Some(key) if key.is_empty() || key.len() > KEY_BYTES => {
+            return Err(invalid("idempotencyKey: 1 to 200 bytes"));
+        }
+        key => key.map(|key| Idempotency { key, digest }),
+    };
+    let queue = new.queue.unwrap_or_else(|| "default".into());
+    if !is_word(&queue) {
+        return Err(invalid("queue: 1 to 64 letters, digits or _.-"));
+    }
+    let tags = new.tags.unwrap_or_default();
+    if tags.len() > MAX_TAGS {
+        return Err(invalid("tags: at most 32"));
+    }
+    let steps = match new.steps {
+        Some(names) => check_steps(names)?,
+        None => kind::default_steps(new.job_type.as_str()).into(),
+    };
+    let name = new
+        .name
+        .filter(|name| !name.trim().is_empty())
+        .unwrap_or_else(|| new.job_type.as_str().into());
+    let defaults = Capabilities {
+        retry: origin == Origin::Pending,
+        ..Capabilities::default()
+    };
+    let spec = Spec {
+        id,
+        job_type: new.job_type,
+        name: kept(name, text::NAME_CHARS),
+        user,
+        queue,
+        tags: tags.into_iter().map(|tag| kept(tag, WORD_CHARS)).collect(),
+        config,
+        host: new.host.map(|host| kept(host, WORD_CHARS)),
+        retry_of: None,
+        created_at: now.wall,
+        capabilities: new.capabilities.unwrap_or_default().over(defaults),
+        origin,
+        heartbeat_seconds,
+        idempotency,
+    };
+    let counts = Counts {
+        total_items: new.total_items.unwrap_or(0),
+        total_bytes: new.total_bytes.unwrap_or(0),
+        ..Counts::default()
+    };
+    let mut job = Job {
+        spec: Arc::new(spec),
+        state: fresh(new.priority.unwrap_or(0), steps, counts, now),
+    };
+    if origin == Origin::Running {
+        job.start(now)?;
+    }
+    Ok(job)
+}
+
+/// A digest of what is asked, the same however it was spelt and by whatever door it came; 0 where no key needs one.
+pub(super) fn digest(new: &NewJob) -> u64 {
+    if new.idempotency_key.is_none() {
+        return 0;
+    }
+    let said = serde_json::to_vec(new).unwrap_or_default();
+    ((said.len() as u64) << 32) | u64::from(crc32c::crc32c(&said))
+}
+
+/// A pending copy of a job that has ended.
+pub(super) fn again(id: JobId, old: &Job, now: Now) -> Job {
+    let spec = Spec {
+        id,
+        retry_of: Some(old.id()),
+        created_at: now.wall,
+        origin: Origin::Pending,
+        idempotency: None,
+        ..(*old.spec).clone()
+    };
+    let counts = Counts {
+        total_items: old.state.counts.total_items,
+        total_bytes: old.state.counts.total_bytes,
+        ..Counts::default()
+    };
+    Job {
+        spec: Arc::new(spec),
+        state: fresh(old.state.priority, old.state.steps.clone(), counts, now),
+    }
+}
+
+fn fresh(priority: i32, steps: Arc<[Arc<str>]>, counts: Counts, now: Now) -> State {
+    State {
+        status: Status::Pending,
+        progress: 0.0,
+        priority,
+        steps,
+        current_step: 0,
+        message: None,
+        progress_source: None,
+        counts,
+        stopwatch: Stopwatch::default(),
+        start_time: None,
+        estimated_completion: None,
+        updated_at: now.wall,
+        finished_at: None,
+        control: None,
+        stalled_since: None,
+        failure: None,
+        revision: 0,
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    (1..=WORD_CHARS).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+}

@@ -1,0 +1,83 @@
+//! What time brings: stalls, lost producers, progress to be written, jobs that leave the live set. Pure, but for the
+//! question whether a process lives, which the caller answers.
+
+use jobtop_core::{JobId, Now, Status};
+
+use super::board::{Board, Tracked};
+use super::outcome::{Outcome, Process};
+
+/// What is due for one job.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Due {
+    /// Nothing was heard for too long.
+    Stall,
+    /// The producer is lost.
+    Lose,
+    /// The process of a job that has ended is gone.
+    ForgetControl,
+}
+
+impl Board {
+    /// Does what is due at `now`.
+    pub(super) fn due(&mut self, now: Now, alive: fn(Process) -> bool, outcome: &mut Outcome) {
+        let lost_after = self.settings.times.lost_after_ms;
+        let due: Vec<_> = self
+            .jobs
+            .iter()
+            .filter_map(|(id, tracked)| tracked.due(now, lost_after, alive).map(|due| (*id, due)))
+            .collect();
+        for (id, due) in due {
+            match due {
+                Due::Stall => self.stall(id, now, outcome),
+                Due::Lose => {
+                    if self
+                        .change(id, outcome, |job| job.lose_producer(now))
+                        .is_ok()
+                    {
+                        self.ended(id, now, outcome);
+                    }
+                }
+                Due::ForgetControl => self.process_gone(id, now, outcome),
+            }
+        }
+        self.tick_all(outcome);
+        for id in self.expired(now) {
+            self.remove(id, outcome);
+        }
+    }
+
+    /// Jobs that have left the live set by age or by number, oldest first.
+    fn expired(&self, now: Now) -> Vec<JobId> {
+        let times = &self.settings.times;
+        let beyond = self.ended.len().saturating_sub(times.live_ended);
+        self.ended
+            .iter()
+            .enumerate()
+            .take_while(|(place, (finished, _))| {
+                *place < beyond || now.wall.ms_since(*finished) > times.live_ms
+            })
+            .map(|(_, (_, id))| *id)
+            .collect()
+    }
+}
+
+impl Tracked {
+    fn due(&self, now: Now, lost_after: u64, alive: fn(Process) -> bool) -> Option<Due> {
+        let state = &self.job.state;
+        let waited = now.mono.saturating_sub(self.waiting_since) >= lost_after;
+        let lives = || self.bond.process.is_some_and(alive);
+        if state.status.is_final() {
+            let gone = state.control.is_some()
+                && self.conn.is_none()
+                && ((self.bond.process.is_some() && !lives()) || (waited && !lives()));
+            return gone.then_some(Due::ForgetControl);
+        }
+        if state.stalled_since.is_some() {
+            return (waited && !lives()).then_some(Due::Lose);
+        }
+        let silent = now.mono.saturating_sub(self.heard) as f64 / 1000.0;
+        let working = state.status != Status::Pending;
+        let heartbeat = self.job.spec.heartbeat_seconds.filter(|_| working)?;
+        (silent > 3.0 * heartbeat).then_some(Due::Stall)
+    }
+}

@@ -1,0 +1,1 @@
+//! The engine, asked as the front doors ask it.

@@ -1,0 +1,351 @@
+//! The reading half of a session: frames in, commands out. Whatever is wrong is answered, and the connection lives on.
+
+use std::time::Duration;
+
+use futures_util::{Stream, StreamExt};
+use jobtop_core::JobId;
+use jobtop_core::access::Identity;
+use jobtop_core::job::progress::Report;
+use jobtop_core::job::refusal::{Code, Refusal};
+use jobtop_core::proto::body::JobAnswer;
+use jobtop_core::proto::message::{self, Said};
+use jobtop_core::proto::request::{Incoming, Named, Request, RequestId, Update};
+use serde::Serialize;
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::listing;
+use super::session::{End, Shared};
+use super::writer::Note;
+use crate::engine::command::{Command, Link, ReplyTo, SessionAnswer, Verb};
+
+/// A client that says nothing at all for this long is gone.
+const SILENCE: Duration = Duration::from_secs(60);
+
+pub(super) struct Reader {
+    link: Link,
+    identity: Identity,
+    shared: Shared,
+    answers: mpsc::Sender<SessionAnswer>,
+    notes: mpsc::Sender<Note>,
+    announced: bool,
+}
+
+/// The other half has ended.
+struct Ended;
+
+impl Reader {
+    pub(super) fn new(
+        link: Link,
+        identity: Identity,
+        shared: Shared,
+        answers: mpsc::Sender<SessionAnswer>,
+        notes: mpsc::Sender<Note>,
+    ) -> Self {
+        Self {
+            link,
+            identity,
+            shared,
+            answers,
+            notes,
+            announced: false,
+        }
+    }
+
+    /// Whether the engine knows this connection as a producer's.
+    pub(super) const fn is_producer(&self) -> bool {
+        self.announced
+    }
+
+    pub(super) async fn run<S>(&mut self, stream: &mut S) -> End
+    where
+        S: Stream<Item = Result<Message, Error>> + Unpin,
+    {
+        loop {
+            let Ok(frame) = tokio::time::timeout(SILENCE, stream.next()).await else {
+                return End::Silent;
+            };
+            let handled = match frame {
+                Some(Ok(Message::Text(text))) => self.take(&text).await,
+                Some(Ok(Message::Binary(_))) => {
+                    let refusal =
+                        Refusal::new(Code::BinaryFrame, "Messages are text frames of JSON");
+                    self.refuse(None, None, &refusal).await
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(()),
+                Some(Ok(Message::Close(_))) | None => return End::Gone,
+                Some(Err(Error::Capacity(_))) => return End::TooLarge,
+                Some(Err(Error::Protocol(_) | Error::Utf8(_))) => return End::Malformed,
+                Some(Err(_)) => return End::Gone,
+            };
+            match handled {
+                Ok(Ok(())) => {}
+                Ok(Err(Ended)) => return End::Gone,
+                // It sends without reading what it is sent: nobody waits for it for ever.
+                Err(_) => return End::Silent,
+            }
+        }
+    }
+
+    async fn take(&mut self, text: &str) -> Result<(), Ended> {
+        let Incoming {
+            request_id,
+            request,
+        } = Incoming::read(text);
+        match request {
+            Ok(request) => self.serve(request, request_id).await,
+            Err(refusal) => self.refuse(request_id, None, &refusal).await,
+        }
+    }
+
+    async fn serve(
+        &mut self,
+        request: Request,
+        request_id: Option<RequestId>,
+    ) -> Result<(), Ended> {
+        match request {
+            Request::UpdateProgress(updates) => self.report(updates, request_id).await,
+            Request::Subscribe(wanted) => self.note(Note::Subscribe(wanted, request_id)).await,
+            Request::Unsubscribe { channel } => {
+                self.note(Note::Unsubscribe(channel, request_id)).await
+            }
+            Request::Ping => self.note(Note::Ping(request_id)).await,
+            Request::Pong => Ok(()),
+            Request::Heartbeat => {
+                if self.announced {
+                    self.command(Command::Heartbeat {
+                        conn: self.link.conn,
+                    })
+                    .await?;
+                }
+                self.done(request_id).await
+            }
+            Request::CreateJob(new) => {
+                self.announce().await?;
+                let (who, conn) = (self.identity.clone(), Some(self.link.conn));
+                let reply = self.reply(request_id, None).await?;
+                self.command(Command::Create {
+                    who,
+                    new,
+                    conn,
+                    reply,
+                })
+                .await
+            }
+            Request::AdoptJob(named) => match id_of(&named.job_id) {
+                Ok(job) => {
+                    self.announce().await?;
+                    let (who, conn) = (self.held_to(&named), self.link.conn);
+                    let reply = self.reply(request_id, Some(named.job_id)).await?;
+                    self.command(Command::Adopt {
+                        who,
+                        job,
+                        conn,
+                        reply,
+                    })
+                    .await
+                }
+                Err(refusal) => self.refuse(request_id, Some(&named.job_id), &refusal).await,
+            },
+            Request::StartJob(named) => {
+                self.announce().await?;
+                self.act(named, Verb::Start, request_id).await
+            }
+            Request::CompleteJob(named) => self.act(named, Verb::Complete, request_id).await,
+            Request::FailJob(named, body) => self.act(named, Verb::Fail(body), request_id).await,
+            Request::PauseJob(named) => self.act(named, Verb::Pause, request_id).await,
+            Request::ResumeJob(named) => self.act(named, Verb::Resume, request_id).await,
+            Request::CancelJob(named) => self.act(named, Verb::Cancel, request_id).await,
+            Request::RetryJob(named) => self.act(named, Verb::Retry, request_id).await,
+            Request::SetPriority(named, priority) => {
+                self.act(named, Verb::Priority(priority), request_id).await
+            }
+            Request::ControlAck(named, reply) => {
+                self.act(named, Verb::Acknowledge(reply), request_id).await
+            }
+            Request::GetJob(named) => {
+                let found = self.find(&named).await;
+                self.tell(request_id, Some(&named.job_id), found).await
+            }
+            Request::ListJobs(wanted) => {
+                let answer = listing::list(
+                    &self.shared.hub,
+                    &wanted,
+                    &self.identity,
+                    self.shared.clock.now(),
+                );
+                self.tell(request_id, None, answer).await
+            }
+        }
+    }
+
+    async fn report(
+        &mut self,
+        updates: Vec<Update>,
+        request_id: Option<RequestId>,
+    ) -> Result<(), Ended> {
+        self.announce().await?;
+        let first = updates.first().map(|update| update.job_id.clone());
+        let mut known: Vec<(JobId, Report)> = Vec::with_capacity(updates.len());
+        let mut unknown = None;
+        for update in updates {
+            match id_of(&update.job_id) {
+                Ok(id) => known.push((id, update.report)),
+                Err(refusal) => unknown = unknown.or(Some((update.job_id, refusal))),
+            }
+        }
+        if let Some((job_id, refusal)) = unknown {
+            // One answer a request: the refusal takes it, the good updates go their way in silence.
+            self.refuse(request_id, Some(&job_id), &refusal).await?;
+            return if known.is_empty() {
+                Ok(())
+            } else {
+                self.send_report(known, None, None).await
+            };
+        }
+        self.send_report(known, request_id, first).await
+    }
+
+    async fn send_report(
+        &mut self,
+        updates: Vec<(JobId, Report)>,
+        request_id: Option<RequestId>,
+        job_id: Option<String>,
+    ) -> Result<(), Ended> {
+        let (who, conn) = (self.identity.clone(), Some(self.link.conn));
+        let reply = self.reply(request_id, job_id).await?;
+        self.command(Command::Report {
+            who,
+            updates,
+            conn,
+            reply,
+        })
+        .await
+    }
+
+    async fn act(
+        &mut self,
+        named: Named,
+        verb: Verb,
+        request_id: Option<RequestId>,
+    ) -> Result<(), Ended> {
+        match id_of(&named.job_id) {
+            Ok(job) => {
+                let (who, conn) = (
+                    self.held_to(&named),
+                    self.announced.then_some(self.link.conn),
+                );
+                let reply = self.reply(request_id, Some(named.job_id)).await?;
+                self.command(Command::Act {
+                    who,
+                    job,
+                    verb,
+                    conn,
+                    reply,
+                })
+                .await
+            }
+            Err(refusal) => self.refuse(request_id, Some(&named.job_id), &refusal).await,
+        }
+    }
+
+    async fn find(&self, named: &Named) -> Result<JobAnswer, Refusal> {
+        let id = id_of(&named.job_id)?;
+        let job = match self.shared.hub.get(id) {
+            Some(job) => Some(job),
+            None => (self.shared.lookup)(id).await,
+        };
+        let job = job.ok_or_else(|| Refusal::job_not_found(&named.job_id))?;
+        self.held_to(named).check_sees(&job.spec.user)?;
+        Ok(JobAnswer {
+            job: job.view(self.shared.clock.now().mono),
+        })
+    }
+
+    fn held_to(&self, named: &Named) -> Identity {
+        self.identity.held_to(named.user_id.as_ref())
+    }
+
+    async fn announce(&mut self) -> Result<(), Ended> {
+        if !self.announced {
+            self.command(Command::Connect {
+                link: self.link.clone(),
+            })
+            .await?;
+            self.announced = true;
+        }
+        Ok(())
+    }
+
+    /// Reserves room for the answer first: an answer is never lost, and who does not read answers is not read either.
+    async fn reply(
+        &self,
+        request_id: Option<RequestId>,
+        job_id: Option<String>,
+    ) -> Result<ReplyTo, Ended> {
+        let room = self
+            .answers
+            .clone()
+            .reserve_owned()
+            .await
+            .map_err(|_| Ended)?;
+        Ok(ReplyTo::Session {
+            room,
+            request_id,
+            job_id,
+        })
+    }
+
+    async fn command(&self, command: Command) -> Result<(), Ended> {
+        if self.shared.engine.send(command).await {
+            Ok(())
+        } else {
+            Err(Ended)
+        }
+    }
+
+    async fn note(&self, note: Note) -> Result<(), Ended> {
+        self.notes.send(note).await.map_err(|_| Ended)
+    }
+
+    async fn done(&self, request_id: Option<RequestId>) -> Result<(), Ended> {
+        #[derive(Serialize)]
+        struct Nothing {}
+        self.tell(request_id, None, Ok(Nothing {})).await
+    }
+
+    async fn tell<T: Serialize>(
+        &self,
+        request_id: Option<RequestId>,
+        job_id: Option<&str>,
+        answer: Result<T, Refusal>,
+    ) -> Result<(), Ended> {
+        match (answer, &request_id) {
+            (Ok(answer), Some(id)) => self.note(Note::Say(message::ok(id, &answer))).await,
+            (Ok(_), None) => Ok(()),
+            (Err(refusal), _) => self.refuse(request_id, job_id, &refusal).await,
+        }
+    }
+
+    async fn refuse(
+        &self,
+        request_id: Option<RequestId>,
+        job_id: Option<&str>,
+        refusal: &Refusal,
+    ) -> Result<(), Ended> {
+        let said = Said::Error {
+            code: refusal.code.word(),
+            message: &refusal.detail,
+            request_id: request_id.as_deref(),
+            job_id,
+            channel: None,
+            timestamp: self.shared.clock.now().wall,
+        };
+        self.note(Note::Say(said.encode())).await
+    }
+}
+
+/// A malformed id is an unknown job.
+fn id_of(text: &str) -> Result<JobId, Refusal> {
+    text.parse().map_err(|_| Refusal::job_not_found(text))
+}

@@ -1,0 +1,469 @@
+//! The writing half of a session. Whenever the socket is free it sends what is newest after its cursor: that is the
+//! live feed, the conflation of a slow client and the catch-up after a cut, in one mechanism.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{Sink, SinkExt};
+use jobtop_core::access::Identity;
+use jobtop_core::job::refusal::{Code, Refusal};
+use jobtop_core::proto::PROTOCOL;
+use jobtop_core::proto::body::JobAnswer;
+use jobtop_core::proto::channel::{Channel, Topic};
+use jobtop_core::proto::message::{self, Said};
+use jobtop_core::proto::request::{RequestId, Subscribe};
+use serde_json::value::RawValue;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::MissedTickBehavior;
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+
+use super::hub::{Change, Pulled};
+use super::interest::{Interest, Subscription};
+use super::session::{End, Shared};
+use crate::engine::command::{Answer, ConnId, Control, SessionAnswer};
+
+/// How often a silent client is asked whether it is still there.
+const PING: Duration = Duration::from_secs(30);
+/// How many frames of a snapshot go out before the socket is flushed.
+const CHUNK: usize = 64;
+
+/// What the reader asks of the writer.
+pub(super) enum Note {
+    /// A finished frame.
+    Say(String),
+    Subscribe(Subscribe, Option<RequestId>),
+    Unsubscribe(String, Option<RequestId>),
+    Ping(Option<RequestId>),
+}
+
+pub(super) struct Writer {
+    conn: ConnId,
+    shared: Shared,
+    identity: Identity,
+    interest: Interest,
+    /// Everything up to here has been sent, or was of no interest.
+    cursor: u64,
+    /// Jobs that came into the live set up to here are known to the client, as far as they are of interest.
+    known: u64,
+    notify: Arc<Notify>,
+    answers: mpsc::Receiver<SessionAnswer>,
+    notes: mpsc::Receiver<Note>,
+    controls: mpsc::Receiver<Control>,
+}
+
+/// What woke the writer.
+enum Woken {
+    Changes,
+    Answer(SessionAnswer),
+    Note(Note),
+    Control(Control),
+    Ping,
+    Closing,
+    ReaderGone,
+}
+
+impl Writer {
+    pub(super) fn new(
+        conn: ConnId,
+        identity: Identity,
+        shared: Shared,
+        answers: mpsc::Receiver<SessionAnswer>,
+        notes: mpsc::Receiver<Note>,
+        controls: mpsc::Receiver<Control>,
+    ) -> Self {
+        let revision = shared.hub.revision();
+        Self {
+            conn,
+            interest: Interest::new(identity.clone()),
+            identity,
+            shared,
+            cursor: revision,
+            known: revision,
+            notify: Arc::new(Notify::new()),
+            answers,
+            notes,
+            controls,
+        }
+    }
+
+    pub(super) async fn run<S>(&mut self, sink: &mut S) -> End
+    where
+        S: Sink<Message, Error = Error> + Unpin,
+    {
+        match self.serve(sink).await {
+            Ok(end) => end,
+            // The peer went away, or its socket broke: there is nobody to tell.
+            Err(_) => End::Gone,
+        }
+    }
+
+    async fn serve<S>(&mut self, sink: &mut S) -> Result<End, Error>
+    where
+        S: Sink<Message, Error = Error> + Unpin,
+    {
+        self.welcome(sink).await?;
+        let mut ping = tokio::time::interval_at(tokio::time::Instant::now() + PING, PING);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let whole = self.feed_changes(sink).await?;
+            self.feed_queued(sink).await?;
+            sink.flush().await?;
+            if !whole {
+                continue;
+            }
+            let woken = {
+                let mut closing = self.shared.closing.clone();
+                // Every arm is cancel-safe: recv and notified take nothing unless they complete.
+                tokio::select! {
+                    () = self.notify.notified() => Woken::Changes,
+                    answer = self.answers.recv() => answer.map_or(Woken::ReaderGone, Woken::Answer),
+                    note = self.notes.recv() => note.map_or(Woken::ReaderGone, Woken::Note),
+                    control = self.controls.recv() => control.map_or(Woken::ReaderGone, Woken::Control),
+                    _ = ping.tick() => Woken::Ping,
+                    _ = closing.wait_for(|closing| *closing) => Woken::Closing,
+                }
+            };
+            match woken {
+                Woken::Changes => {}
+                Woken::Answer(answer) => self.answer(sink, answer).await?,
+                Woken::Note(note) => self.take(sink, note).await?,
+                Woken::Control(control) => self.control(sink, control).await?,
+                Woken::Ping => {
+                    sink.feed(Message::Ping(Vec::new().into())).await?;
+                    let timestamp = self.shared.clock.now().wall;
+                    say(sink, Said::Ping { timestamp }.encode()).await?;
+                }
+                Woken::Closing => return Ok(End::Closing),
+                Woken::ReaderGone => return Ok(End::Gone),
+            }
+        }
+    }
+
+    async fn welcome<S>(&self, sink: &mut S) -> Result<(), Error>
+    where
+        S: Sink<Message, Error = Error> + Unpin,
+    {
+        let hub = &self.shared.hub;
+        let client_id = format!("client_{}_{}", hub.epoch(), self.conn.0);
+        let welcome = Said::Welcome {
+            client_id: &client_id,
+            timestamp: self.shared.clock.now().wall,
+            protocol: PROTOCOL,
+            server: concat!("jobtopd/", env!("CARGO_PKG_VERSION")),
+            epoch: hub.epoch(),
+            revision: self.cursor,
+            user_id: self.identity.user.as_str(),
+            role: self.identity.role.word(),
+        };
+        say(sink, welcome.encode()).await
+    }
+
+    /// Feeds what changed after the cursor. Returns whether that was all.
+    async fn feed_changes<S>(&mut self, sink: &mut S) -> Result<bool, Error>
+    where
+        S: Sink<Message, Error = Error> + Unpin,
+    {
+        let pulled = self.shared.hub.pull(self.cursor, &self.interest);
+        let whole = pulled.is_whole();
+        self.feed_pulled(sink, pulled, whole).await?;
+        Ok(whole)
+    }
+
+    async fn feed_pulled<S>(
+        &mut self,
+        sink: &mut S,
+        pulled: Pulled,
+        whole: bool,
+    ) -> Result<(), Error>
+    where
+        S: Sink<Message, Error = Error> + Unpin,
+    {
+        for change in &pulled.changes {
+            for (subscription, via) in self.interest.about(change) {
+                let channel = subscription.channel.name();
+                let known = self.known.max(subscription.from);
+                let frame = if subscription.whole && change.born > known {
+                    change.snapshot(via, channel)
+                } else {
+                    change.update(via, channel)
+                };
+                sink.feed(Message::Text(frame)).await?;
+            }
+        }
+        self.cursor = self.cursor.max(pulled.upto);
+        if whole {
+            self.known = self.cursor;
+        }
+        Ok(())
+    }
+
+    /// Feeds answers, notes and controls that are waiting, a bounded number of each.
+    async fn feed_queued<S>(&mut self, sink: &mut S) -> Result<(), Error>
+    where
+        S: Sink<Message, Error = Error> + Unpin,
+    {
+        for _ in 0..CHUNK {
+            let Ok(answer) = self.answers.try_recv() else {
+                break;
+            };
+            self.answer(sink, answer).await?;
+        }
+        for _ in 0..CHUNK {
+            let Ok(control) = self.controls.try_recv() else {
+                break;
+            };
+            self.control(sink, control).await?;
+        }
+        for _ in 0..CHUNK {
+            let Ok(note) = self.notes.try_recv() else {
+                break;
+            };
+            self.take(sink, note).await?;
+        }
+        Ok(())
+    }
+
+    async fn answer<S>(&self, sink: &mut S, answer: SessionAnswer) -> Result<(), Error>
+    where
+        S: Sink<Message, Error = Error> + Unpin,
+    {
+        let now = self.shared.clock.now();
+        let text = match (answer.answered, &answer.request_id) {
+            (Ok(Answer::Created(job) | Answer::Job(job)), Some(id)) => message::ok(
+                id,
+                &JobAnswer {
+                    job: job.view(now.mono),
+                },
+            ),
+            (Ok(_), None) => return Ok(()),
+            (Err(refusal), id) => Said::Error {
+                code: refusal.code.word(),
+                message: &refusal.detail,
+                request_id: id.as_deref(),
+                job_id: answer.job_id.as_deref(),
+                channel: None,
+                timestamp: now.wall,
+            }
+            .encode(),
+        };
+        say(sink, text).await
+    }
+
+    async fn control<S>(&self, sink: &mut S, control: Control) -> Result<(), Error>
+    where
+        S: Sink<Message, Error = Error> + Unpin,
+    {
+        let said = Said::JobControl {
+            job_id: control.job,
+            action: control.action,
+            requested_at: control.requested_at,
+            timestamp: self.shared.clock.now().wall,
+        };
+        say(sink, said.encode()).await
+    }
+
+    async fn take<S>(&mut self, sink: &mut S, note: Note) -> Result<(), Error>
+    where
+        S: Sink<Message, Error = Error> + Unpin,
+    {
+        match note {
+            Note::Say(text) => say(sink, text).await,
+            Note::Ping(request_id) => {
+                let said = Said::Pong {
+                    request_id: request_id.as_deref(),
+                    timestamp: self.shared.clock.now().wall,
+                    revision: self.cursor,
+                };
+                say(sink, said.encode()).await
+            }
+            Note::Subscribe(wanted, request_id) => match self.admit(&wanted) {
+                Ok(channel) => {
+                    self.subscribe(sink, wanted, channel, request_id.as_deref())
+                        .await
+                }
+                Err(refusal) => {
+                    self.refuse(sink, &wanted.channel, request_id.as_deref(), &refusal)
+                        .await
+                }
+            },
+            Note::Unsubscribe(name, request_id) => match Channel::parse(&name) {
+                Ok(channel) => {
+                    self.unsubscribe(sink, &channel, request_id.as_deref())
+                        .await
+                }
+                Err(refusal) => {
+                    self.refuse(sink, &name, request_id.as_deref(), &refusal)
+                        .await
+                }
+            },
+        }
+    }
+
+    fn admit(&self, wanted: &Subscribe) -> Result<Channel, Refusal> {
+        let channel = Channel::parse(&wanted.channel)?;
+        let owner = match channel.topic {
+            Topic::Job(Some(id)) | Topic::Log(Some(id)) => {
+                self.shared.hub.get(id).map(|job| job.spec.user.clone())
+            }
+            _ => None,
+        };
+        if !self.identity.may_subscribe(&channel.topic, owner.as_ref()) {
+            return Err(Refusal::new(
+                Code::Forbidden,
+                "Insufficient permissions to see this channel",
+            ));
+        }
+        let limit = self.shared.limits.subscriptions;
+        if self.interest.len() >= limit && !self.interest.has(&channel) {
+            return Err(Refusal::new(
+                Code::RateLimited,
+                format!(
+                    "A connection has at most {limit} subscriptions; subscribe to jobs instead"
+                ),
+            ));
+        }
+        Ok(channel)
+    }
+
+    async fn subscribe<S>(
+        &mut self,
+        sink: &mut S,
+        wanted: Subscribe,
+        channel: Channel,
+        request_id: Option<&RawValue>,
+    ) -> Result<(), Error>
+    where
+        S: Sink<Message, Error = Error> + Unpin,
+    {
+        let hub = self.shared.hub.clone();
+        let only = self.interest.only(channel.clone());
+        let after = wanted.after.filter(|_| wanted.epoch == Some(hub.epoch()));
+        let (pending, caught_up) =
+            hub.enlist(self.cursor, &self.interest, &only, after.unwrap_or(0));
+        // What the other subscriptions are still owed goes first, so that revisions never go back.
+        self.feed_pulled(sink, pending, true).await?;
+        let reset = wanted.after.is_some() && (after.is_none() || caught_up.is_none());
+        let catch_up = match caught_up {
+            Some(pulled) => pulled,
+            None => hub
+                .enlist(self.cursor, &self.interest, &only, 0)
+                .1
+                .unwrap_or_default(),
+        };
+        let upto = catch_up.upto;
+        say(
+            sink,
+            Said::Subscribed {
+                channel: channel.name(),
+                request_id,
+                timestamp: self.shared.clock.now().wall,
+                revision: upto,
+                epoch: hub.epoch(),
+                reset,
+            }
+            .encode(),
+        )
+        .await?;
+        let full = reset || (wanted.snapshot && after.is_none());
+        if full || after.is_some() {
+            let known = if full { 0 } else { after.unwrap_or(0) };
+            feed_catch_up(sink, &only, &catch_up.changes, known).await?;
+        }
+        if full {
+            let said = Said::SnapshotEnd {
+                channel: channel.name(),
+                revision: upto,
+                epoch: hub.epoch(),
+                timestamp: self.shared.clock.now().wall,
+            };
+            say(sink, said.encode()).await?;
+        }
+        let whole = wanted.snapshot || wanted.after.is_some();
+        self.interest.add(Subscription {
+            channel,
+            whole,
+            from: upto,
+        });
+        hub.watch(self.conn, &self.interest, &self.notify);
+        // What changed since the look at the list woke nobody; the next pull finds it.
+        self.notify.notify_one();
+        Ok(())
+    }
+
+    async fn unsubscribe<S>(
+        &mut self,
+        sink: &mut S,
+        channel: &Channel,
+        request_id: Option<&RawValue>,
+    ) -> Result<(), Error>
+    where
+        S: Sink<Message, Error = Error> + Unpin,
+    {
+        self.interest.remove(channel);
+        self.shared
+            .hub
+            .watch(self.conn, &self.interest, &self.notify);
+        let said = Said::Unsubscribed {
+            channel: channel.name(),
+            request_id,
+            timestamp: self.shared.clock.now().wall,
+        };
+        say(sink, said.encode()).await
+    }
+
+    async fn refuse<S>(
+        &self,
+        sink: &mut S,
+        channel: &str,
+        request_id: Option<&RawValue>,
+        refusal: &Refusal,
+    ) -> Result<(), Error>
+    where
+        S: Sink<Message, Error = Error> + Unpin,
+    {
+        let shown = jobtop_core::text::clean_within(channel, 80);
+        let said = Said::Error {
+            code: refusal.code.word(),
+            message: &refusal.detail,
+            request_id,
+            job_id: None,
+            channel: Some(&shown),
+            timestamp: self.shared.clock.now().wall,
+        };
+        say(sink, said.encode()).await
+    }
+}
+
+/// Feeds a snapshot or a catch-up in chunks, so that a large one is never in memory as a whole.
+async fn feed_catch_up<S>(
+    sink: &mut S,
+    only: &Interest,
+    changes: &[Arc<Change>],
+    known: u64,
+) -> Result<(), Error>
+where
+    S: Sink<Message, Error = Error> + Unpin,
+{
+    for chunk in changes.chunks(CHUNK) {
+        for change in chunk {
+            for (subscription, via) in only.about(change) {
+                let channel = subscription.channel.name();
+                let frame = if change.born > known {
+                    change.snapshot(via, channel)
+                } else {
+                    change.update(via, channel)
+                };
+                sink.feed(Message::Text(frame)).await?;
+            }
+        }
+        sink.flush().await?;
+    }
+    Ok(())
+}
+
+async fn say<S>(sink: &mut S, text: String) -> Result<(), Error>
+where
+    S: Sink<Message, Error = Error> + Unpin,
+{
+    sink.feed(Message::Text(Utf8Bytes::from(text))).await
+}
