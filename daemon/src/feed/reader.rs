@@ -65,20 +65,16 @@ impl Reader {
             let Ok(frame) = tokio::time::timeout(SILENCE, stream.next()).await else {
                 return End::Silent;
             };
-            let handled = match frame {
-                Some(Ok(Message::Text(text))) => self.take(&text).await,
-                Some(Ok(Message::Binary(_))) => {
-                    let refusal =
-                        Refusal::new(Code::BinaryFrame, "Messages are text frames of JSON");
-                    self.refuse(None, None, &refusal).await
-                }
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(()),
+            let text = match frame {
+                Some(Ok(Message::Text(text))) => Some(text),
+                Some(Ok(Message::Binary(_))) => None,
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
                 Some(Ok(Message::Close(_))) | None => return End::Gone,
                 Some(Err(Error::Capacity(_))) => return End::TooLarge,
                 Some(Err(Error::Protocol(_) | Error::Utf8(_))) => return End::Malformed,
                 Some(Err(_)) => return End::Gone,
             };
-            match handled {
+            match tokio::time::timeout(SILENCE, self.take(text.as_deref())).await {
                 Ok(Ok(())) => {}
                 Ok(Err(Ended)) => return End::Gone,
                 // It sends without reading what it is sent: nobody waits for it for ever.
@@ -87,7 +83,12 @@ impl Reader {
         }
     }
 
-    async fn take(&mut self, text: &str) -> Result<(), Ended> {
+    /// Deals with a text frame, or says that a binary one is none.
+    async fn take(&mut self, text: Option<&str>) -> Result<(), Ended> {
+        let Some(text) = text else {
+            let refusal = Refusal::new(Code::BinaryFrame, "Messages are text frames of JSON");
+            return self.refuse(None, None, &refusal).await;
+        };
         let Incoming {
             request_id,
             request,
