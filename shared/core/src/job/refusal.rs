@@ -36,6 +36,8 @@ pub enum Code {
     IdempotencyConflict,
     /// Revisions of another epoch mean nothing.
     EpochChanged,
+    /// The body did not come in time.
+    Timeout,
     /// Over a size limit.
     TooLarge,
     /// Not `application/json`.
@@ -84,6 +86,7 @@ impl Code {
             Self::NoControl => "no_control",
             Self::IdempotencyConflict => "idempotency_conflict",
             Self::EpochChanged => "epoch_changed",
+            Self::Timeout => "timeout",
             Self::TooLarge => "too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::Invalid => "invalid",
@@ -113,6 +116,7 @@ impl Code {
             Self::Forbidden | Self::BadHost | Self::BadOrigin => 403,
             Self::JobNotFound | Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::Timeout => 408,
             Self::InvalidState
             | Self::JobFinished
             | Self::NotSupported

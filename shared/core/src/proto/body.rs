@@ -95,6 +95,17 @@ impl NewJob {
             command: None,
         }
     }
+
+    /// A digest of what is asked, to tell under a repeated idempotency key whether the same was meant: FNV-1a over the
+    /// known fields in their order here. So neither the order of the fields nor blanks nor unknown fields count, by
+    /// whichever door it came; the bytes of `config` do. Kept with the job: it must never change.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        let known = serde_json::to_vec(self).unwrap_or_default();
+        known.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        })
+    }
 }
 
 /// Capabilities as a creator gives them: those absent are the defaults of the job's kind.
@@ -203,4 +214,29 @@ pub struct Problem {
     /// A sentence for a person.
     #[serde(default)]
     pub detail: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_is_of_what_is_asked() {
+        let of = |body: &str| serde_json::from_str::<NewJob>(body).unwrap().digest();
+        let one = of(r#"{"type":"a","name":"n","config":{"x":1}}"#);
+        for (body, same) in [
+            (r#"{ "name": "n", "config": {"x":1}, "type": "a" }"#, true),
+            (
+                r#"{"jobType":"a","name":"n","config":{"x":1},"new":2}"#,
+                true,
+            ),
+            (r#"{"type":"a","name":"m","config":{"x":1}}"#, false),
+            (r#"{"type":"a","name":"n","config":{"x":2}}"#, false),
+            (r#"{"type":"a","name":"n"}"#, false),
+        ] {
+            assert_eq!(of(body) == one, same, "{body}");
+        }
+        // Kept with jobs, so it stays what it is.
+        assert_eq!(of(r#"{"type":"a"}"#), 0x01a2_d244_039a_d314);
+    }
 }

@@ -17,7 +17,8 @@ const SYNONYMS: [(&str, &str); 12] = [
 ];
 
 /// The known word that was most likely meant.
-pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_ascii_lowercase();
     if word.is_empty() || word.len() > 40 {
         return None;

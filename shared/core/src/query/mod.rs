@@ -20,6 +20,7 @@ mod parser;
 mod tests;
 
 pub use ast::{Condition, Field, Moment, Operator, Quantity, Term};
+pub use distance::nearest;
 pub use eval::Facts;
 pub use mistake::Mistake;
 
