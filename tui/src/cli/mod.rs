@@ -9,6 +9,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use crate::exit::Failure;
 
 mod completions;
+mod demo;
 mod print;
 mod run;
 
