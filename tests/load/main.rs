@@ -1,0 +1,49 @@
+//! How fast, how frugal: the project's figures, each beside the limit it is held against, measured in one run.
+//!
+//! `jobtop-load 1 3` measures rows 1 and 3 of the figures, `jobtop-load run` a load of your own. Build it with
+//! `--release`. The limits are bare programs in [`limit`], started as processes of their own, as the daemon is, so that
+//! CPU time is told apart.
+
+mod lean;
+mod limit;
+mod load;
+mod numbers;
+mod print;
+mod producer;
+mod rows;
+mod subject;
+mod viewers;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Measures jobtop against bare programs that do nothing else.
+#[derive(Debug, Parser)]
+#[command(name = "jobtop-load", args_conflicts_with_subcommands = true)]
+struct Args {
+    /// Which figures: 1 2 3 4 7 14 18 19; all of them if none is named.
+    rows: Vec<u8>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// One load on a daemon: from a producer's send to a subscriber's receipt.
+    Run(load::Plan),
+    /// A bare program to be held against; started by the measurements.
+    #[command(hide = true, subcommand)]
+    Limit(limit::Limit),
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    subject::raise_open_files();
+    match args.command {
+        Some(Command::Limit(limit)) => limit::run(limit),
+        Some(Command::Run(plan)) => load::report(&plan),
+        None => return rows::run(&args.rows),
+    }
+    ExitCode::SUCCESS
+}
