@@ -1,1 +1,588 @@
-//! The engine, asked as the front doors ask it.
+//! The board, asked as the front doors ask it: what follows is looked at as the feed and the store see it.
+
+use std::sync::Arc;
+
+use jobtop_core::access::{Identity, Role};
+use jobtop_core::job::Reply;
+use jobtop_core::job::control::Action;
+use jobtop_core::job::progress::Report;
+use jobtop_core::job::refusal::{Code, Refusal};
+use jobtop_core::policy::{Limits, Times};
+use jobtop_core::proto::body::{FailBody, NewJob};
+use jobtop_core::{Job, JobId, JobType, Now, Status, Timestamp, UserId};
+use tokio::sync::{mpsc, oneshot};
+
+use super::command::{Answer, Answered, Command, ConnId, Control, Link, ReplyTo, Verb};
+use super::outcome::{Bond, Notice, Outcome, Process, Record, Release, Write};
+use super::{Board, Settings};
+
+/// A board with a clock and dice of its own; keeps what was published, written and sent.
+struct Desk {
+    board: Board,
+    now: Now,
+    dice: u128,
+    who: Identity,
+    notices: Vec<Notice>,
+    writes: Vec<Write>,
+    alive: fn(Process) -> bool,
+}
+
+fn identity(user: &str, role: Role) -> Identity {
+    Identity {
+        user: UserId::new(user).unwrap(),
+        role,
+        may_assume: false,
+    }
+}
+
+fn start() -> Now {
+    Now {
+        wall: Timestamp(1_795_489_457_000),
+        mono: 100_000_000,
+    }
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self::with(Settings::default(), Vec::new())
+    }
+
+    fn with(settings: Settings, records: Vec<Record>) -> Self {
+        Self {
+            board: Board::load(settings, records, start()),
+            now: start(),
+            dice: 0,
+            who: identity("analyst1", Role::User),
+            notices: Vec::new(),
+            writes: Vec::new(),
+            alive: |_| false,
+        }
+    }
+
+    fn pass(&mut self, ms: u64) {
+        self.now.mono += ms;
+        self.now.wall = self.now.wall.plus_ms(ms as i64);
+    }
+
+    fn send(&mut self, command: Command) {
+        let mut outcome = Outcome::default();
+        let dice = &mut self.dice;
+        let mut random = || {
+            *dice += 1;
+            *dice
+        };
+        self.board
+            .decide(command, self.now, &mut random, &mut outcome);
+        self.take(outcome);
+    }
+
+    fn due(&mut self) {
+        let mut outcome = Outcome::default();
+        self.board.due(self.now, self.alive, &mut outcome);
+        self.take(outcome);
+    }
+
+    fn take(&mut self, mut outcome: Outcome) {
+        self.notices.extend(self.board.notices(&mut outcome));
+        outcome
+            .answers
+            .drain(..)
+            .for_each(|(reply, answered)| reply.give(answered));
+        self.writes.append(&mut outcome.writes);
+        outcome.releases.drain(..).for_each(Release::carry_out);
+    }
+
+    fn ask(&mut self, command: impl FnOnce(Identity, ReplyTo) -> Command) -> Answered {
+        let (reply, mut answer) = oneshot::channel();
+        self.send(command(self.who.clone(), ReplyTo::Once(reply)));
+        answer.try_recv().expect("an answer")
+    }
+
+    fn create(&mut self, new: NewJob) -> Result<Arc<Job>, Refusal> {
+        let answered = self.ask(|who, reply| Command::Create {
+            who,
+            new: Box::new(new),
+            conn: None,
+            reply,
+        });
+        answered.map(job_of)
+    }
+
+    fn act(&mut self, job: JobId, verb: Verb) -> Result<Arc<Job>, Refusal> {
+        let answered = self.ask(|who, reply| Command::Act {
+            who,
+            job,
+            verb,
+            conn: None,
+            reply,
+        });
+        answered.map(job_of)
+    }
+
+    fn report(&mut self, job: JobId, report: Report) -> Result<Arc<Job>, Refusal> {
+        let updates = vec![(job, report)];
+        let answered = self.ask(|who, reply| Command::Report {
+            who,
+            updates,
+            conn: None,
+            reply,
+        });
+        answered.map(job_of)
+    }
+
+    fn connect(&mut self, conn: u64) -> mpsc::Receiver<Control> {
+        let (control, controls) = mpsc::channel(8);
+        self.send(Command::Connect {
+            link: Link {
+                conn: ConnId(conn),
+                control,
+                process: None,
+            },
+        });
+        controls
+    }
+
+    fn produce(&mut self, conn: u64) -> JobId {
+        let who = self.who.clone();
+        let (reply, mut answer) = oneshot::channel();
+        self.send(Command::Create {
+            who,
+            new: Box::new(csv()),
+            conn: Some(ConnId(conn)),
+            reply: ReplyTo::Once(reply),
+        });
+        match answer.try_recv() {
+            Ok(Ok(Answer::Created(job))) => job.id(),
+            other => panic!("not created: {other:?}"),
+        }
+    }
+
+    fn adopt(&mut self, job: JobId, conn: u64) -> Answered {
+        self.ask(|who, reply| Command::Adopt {
+            who,
+            job,
+            conn: ConnId(conn),
+            reply,
+        })
+    }
+
+    fn job(&self, id: JobId) -> Arc<Job> {
+        self.board.shared(id).expect("on the board")
+    }
+}
+
+fn job_of(answer: Answer) -> Arc<Job> {
+    match answer {
+        Answer::Created(job) | Answer::Job(job) => job,
+    }
+}
+
+fn csv() -> NewJob {
+    NewJob::of(JobType::new("csv_processing").unwrap())
+}
+
+fn percent(progress: f64) -> Report {
+    Report {
+        progress: Some(progress),
+        ..Report::default()
+    }
+}
+
+fn code<T: std::fmt::Debug>(result: Result<T, Refusal>) -> Code {
+    result.expect_err("a refusal").code
+}
+
+#[test]
+fn a_job_is_shown_and_written_when_it_is_made_and_ends() {
+    let mut desk = Desk::new();
+    let id = desk.create(csv()).unwrap().id();
+    desk.report(id, percent(33.3)).unwrap();
+    desk.act(id, Verb::Complete).unwrap();
+    let revisions: Vec<_> = desk
+        .notices
+        .iter()
+        .map(|notice| match notice {
+            Notice::Job(job) => (job.state.revision, job.state.progress.to_string()),
+            Notice::Removed { .. } => panic!("nothing was removed"),
+        })
+        .collect();
+    assert_eq!(
+        revisions,
+        [
+            (1, "0".to_owned()),
+            (2, "33.3".to_owned()),
+            (3, "100".to_owned())
+        ]
+    );
+    assert!(matches!(&desk.writes[..], [Write::Job(_), Write::Ended(_)]));
+}
+
+#[test]
+fn progress_is_written_once_a_second_and_the_newest_of_it() {
+    let mut desk = Desk::new();
+    let id = desk.create(csv()).unwrap().id();
+    for step in 1..=50 {
+        desk.report(id, percent(f64::from(step))).unwrap();
+    }
+    assert_eq!(desk.writes.len(), 1, "only the creation");
+    desk.due();
+    desk.due();
+    let [_, Write::Tick(tick)] = &desk.writes[..] else {
+        panic!("one tick: {:?}", desk.writes)
+    };
+    assert!((tick.job.state.progress - 50.0).abs() < f64::EPSILON);
+}
+
+#[test]
+fn others_may_neither_report_nor_control() {
+    let mut desk = Desk::new();
+    let id = desk.create(csv()).unwrap().id();
+    let before = desk.job(id).state.revision;
+    for (user, role) in [("analyst2", Role::User), ("analyst1", Role::Viewer)] {
+        desk.who = identity(user, role);
+        assert_eq!(code(desk.act(id, Verb::Pause)), Code::Forbidden);
+        assert_eq!(code(desk.report(id, percent(1.0))), Code::Forbidden);
+        assert_eq!(code(desk.adopt(id, 1)), Code::Forbidden);
+    }
+    assert_eq!(desk.job(id).state.revision, before, "nothing changed");
+    desk.who = identity("root", Role::Admin);
+    assert!(desk.act(id, Verb::Pause).is_ok());
+}
+
+#[test]
+fn only_an_admin_creates_in_anothers_name() {
+    let mut desk = Desk::new();
+    let foreign = || NewJob {
+        user_id: Some(UserId::new("analyst2").unwrap()),
+        ..csv()
+    };
+    assert_eq!(code(desk.create(foreign())), Code::Forbidden);
+    desk.who = identity("root", Role::Admin);
+    assert_eq!(
+        desk.create(foreign()).unwrap().spec.user.as_str(),
+        "analyst2"
+    );
+    desk.who = identity("v", Role::Viewer);
+    assert_eq!(code(desk.create(csv())), Code::Forbidden);
+}
+
+#[test]
+fn a_key_makes_one_job() {
+    let mut desk = Desk::new();
+    let keyed = |name: &str| NewJob {
+        idempotency_key: Some("k1".into()),
+        name: Some(name.into()),
+        ..csv()
+    };
+    let first = desk.create(keyed("a")).unwrap().id();
+    assert_eq!(desk.create(keyed("a")).unwrap().id(), first);
+    assert_eq!(code(desk.create(keyed("b"))), Code::IdempotencyConflict);
+    desk.who = identity("analyst2", Role::User);
+    assert_ne!(desk.create(keyed("a")).unwrap().id(), first);
+    assert_eq!(desk.notices.len(), 2, "the repetition showed nothing");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_by_name() {
+    let mut desk = Desk::new();
+    let table: Vec<(NewJob, Code)> = vec![
+        (
+            NewJob {
+                status: Some(Status::Completed),
+                ..csv()
+            },
+            Code::Invalid,
+        ),
+        (
+            NewJob {
+                heartbeat_seconds: Some(-1.0),
+                ..csv()
+            },
+            Code::Invalid,
+        ),
+        (
+            NewJob {
+                heartbeat_seconds: Some(0.0),
+                ..csv()
+            },
+            Code::Invalid,
+        ),
+        (
+            NewJob {
+                steps: Some(Vec::new()),
+                ..csv()
+            },
+            Code::Invalid,
+        ),
+        (
+            NewJob {
+                queue: Some("a b".into()),
+                ..csv()
+            },
+            Code::Invalid,
+        ),
+        (
+            NewJob {
+                tags: Some(vec!["x".into(); 33]),
+                ..csv()
+            },
+            Code::Invalid,
+        ),
+        (
+            NewJob {
+                idempotency_key: Some("".into()),
+                ..csv()
+            },
+            Code::Invalid,
+        ),
+        (
+            NewJob {
+                command: Some(serde_json::json!({"argv": ["true"]})),
+                ..csv()
+            },
+            Code::NotImplemented,
+        ),
+        (
+            NewJob {
+                config: Some(serde_json::from_str(&format!("\"{}\"", "x".repeat(70_000))).unwrap()),
+                ..csv()
+            },
+            Code::TooLarge,
+        ),
+    ];
+    for (new, expected) in table {
+        assert_eq!(code(desk.create(new.clone())), expected, "{new:?}");
+    }
+    assert!(desk.notices.is_empty() && desk.writes.is_empty());
+}
+
+#[test]
+fn a_producer_is_told_after_the_flush_and_its_answer_counts() {
+    let mut desk = Desk::new();
+    let mut controls = desk.connect(1);
+    let id = desk.produce(1);
+    desk.act(id, Verb::Pause).unwrap();
+    assert_eq!(controls.try_recv().unwrap().action, Action::Pause);
+    assert_eq!(desk.job(id).state.status, Status::Paused);
+    let no = Reply {
+        action: Action::Pause,
+        ok: false,
+        message: Some("in the middle of a batch".into()),
+    };
+    desk.act(id, Verb::Acknowledge(no)).unwrap();
+    let job = desk.job(id);
+    assert_eq!(job.state.status, Status::Running);
+    assert_eq!(
+        job.state.message.as_deref(),
+        Some("in the middle of a batch")
+    );
+    assert_eq!(job.state.control, None);
+}
+
+#[test]
+fn a_cancelled_job_stays_cancelled_and_asked_until_the_process_is_gone() {
+    let mut desk = Desk::new();
+    let mut controls = desk.connect(1);
+    let id = desk.produce(1);
+    desk.act(id, Verb::Cancel).unwrap();
+    assert_eq!(controls.try_recv().unwrap().action, Action::Cancel);
+    assert!(desk.job(id).state.control.is_some());
+    assert_eq!(code(desk.report(id, percent(50.0))), Code::JobFinished);
+    assert_eq!(code(desk.act(id, Verb::Cancel)), Code::JobFinished);
+    assert_eq!(code(desk.act(id, Verb::Complete)), Code::JobFinished);
+    let job = desk.job(id);
+    assert_eq!(job.state.status, Status::Cancelled);
+    assert_eq!(job.state.control, None, "its work is over, whoever said so");
+}
+
+#[test]
+fn ending_twice_alike_is_fine_and_otherwise_a_conflict() {
+    let mut desk = Desk::new();
+    let id = desk.create(csv()).unwrap().id();
+    desk.act(id, Verb::Complete).unwrap();
+    assert!(desk.act(id, Verb::Complete).is_ok());
+    let body = FailBody {
+        error: "no".into(),
+        ..FailBody::default()
+    };
+    assert_eq!(code(desk.act(id, Verb::Fail(body))), Code::JobFinished);
+}
+
+#[test]
+fn a_lost_connection_stalls_and_coming_back_goes_on() {
+    let mut desk = Desk::new();
+    let _controls = desk.connect(1);
+    let id = desk.produce(1);
+    desk.send(Command::Gone { conn: ConnId(1) });
+    assert!(desk.job(id).state.stalled_since.is_some());
+    desk.act(id, Verb::Pause).unwrap();
+    let mut controls = desk.connect(2);
+    desk.adopt(id, 2).unwrap();
+    assert_eq!(desk.job(id).state.stalled_since, None);
+    assert_eq!(
+        controls.try_recv().unwrap().action,
+        Action::Pause,
+        "asked meanwhile"
+    );
+    // The old connection's end is no longer this job's affair.
+    desk.send(Command::Gone { conn: ConnId(1) });
+    assert_eq!(desk.job(id).state.stalled_since, None);
+}
+
+#[test]
+fn who_does_not_come_back_is_lost() {
+    let mut desk = Desk::new();
+    let _controls = desk.connect(1);
+    let id = desk.produce(1);
+    desk.send(Command::Gone { conn: ConnId(1) });
+    desk.pass(599_999);
+    desk.due();
+    assert_eq!(desk.job(id).state.status, Status::Running);
+    desk.pass(1);
+    desk.due();
+    let job = desk.job(id);
+    assert_eq!(job.state.status, Status::Failed);
+    assert_eq!(&*job.state.failure.as_ref().unwrap().code, "producer_lost");
+    assert_eq!(code(desk.adopt(id, 1)), Code::JobFinished);
+}
+
+#[test]
+fn a_living_local_runner_is_never_lost() {
+    let mut desk = Desk::new();
+    let (control, _controls) = mpsc::channel(1);
+    desk.send(Command::Connect {
+        link: Link {
+            conn: ConnId(1),
+            control,
+            process: Some(Process { pid: 1, started: 1 }),
+        },
+    });
+    let id = desk.produce(1);
+    desk.send(Command::Gone { conn: ConnId(1) });
+    desk.alive = |_| true;
+    desk.pass(6_000_000);
+    desk.due();
+    assert_eq!(desk.job(id).state.status, Status::Running);
+    desk.alive = |_| false;
+    desk.due();
+    assert_eq!(desk.job(id).state.status, Status::Failed);
+}
+
+#[test]
+fn without_connection_and_heartbeat_nothing_stalls() {
+    let mut desk = Desk::new();
+    let silent = desk.create(csv()).unwrap().id();
+    let beating = desk
+        .create(NewJob {
+            heartbeat_seconds: Some(2.0),
+            ..csv()
+        })
+        .unwrap()
+        .id();
+    desk.pass(6_001);
+    desk.due();
+    assert_eq!(desk.job(silent).state.stalled_since, None);
+    assert!(desk.job(beating).state.stalled_since.is_some());
+    desk.report(beating, percent(5.0)).unwrap();
+    assert_eq!(desk.job(beating).state.stalled_since, None);
+}
+
+#[test]
+fn retry_makes_a_pending_copy_of_what_somebody_would_do_again() {
+    let mut desk = Desk::new();
+    let external = desk.create(csv()).unwrap().id();
+    assert_eq!(code(desk.act(external, Verb::Retry)), Code::InvalidState);
+    desk.act(external, Verb::Complete).unwrap();
+    assert_eq!(code(desk.act(external, Verb::Retry)), Code::NotSupported);
+
+    let queued = NewJob {
+        status: Some(Status::Pending),
+        ..csv()
+    };
+    let queued = desk.create(queued).unwrap().id();
+    desk.act(queued, Verb::Start).unwrap();
+    desk.act(queued, Verb::Cancel).unwrap();
+    let again = desk.act(queued, Verb::Retry).unwrap();
+    assert_eq!(
+        (again.state.status, again.spec.retry_of),
+        (Status::Pending, Some(queued))
+    );
+    assert!(again.state.progress.abs() < f64::EPSILON);
+}
+
+#[test]
+fn the_live_set_forgets_by_number_and_by_age_and_says_so() {
+    let settings = Settings {
+        times: Times {
+            live_ended: 2,
+            ..Times::default()
+        },
+        limits: Limits::default(),
+    };
+    let mut desk = Desk::with(settings, Vec::new());
+    let ids: Vec<_> = (0..3)
+        .map(|_| {
+            let id = desk.create(csv()).unwrap().id();
+            desk.pass(10);
+            desk.act(id, Verb::Complete).unwrap();
+            id
+        })
+        .collect();
+    desk.notices.clear();
+    desk.due();
+    assert!(matches!(&desk.notices[..], [Notice::Removed { id, .. }] if *id == ids[0]));
+    desk.pass(86_400_001);
+    desk.due();
+    assert_eq!(desk.notices.len(), 3, "all are gone");
+}
+
+#[test]
+fn after_a_restart_connected_jobs_are_stalled_and_time_begins_anew() {
+    let mut desk = Desk::new();
+    let _controls = desk.connect(1);
+    let id = desk.produce(1);
+    let loose = desk.create(csv()).unwrap().id();
+    let record = |id, connected| Record {
+        job: desk.job(id),
+        bond: Bond {
+            connected,
+            process: None,
+        },
+    };
+    let records = vec![record(id, true), record(loose, false)];
+    let mut again = Desk::with(Settings::default(), records);
+    assert!(again.job(id).state.stalled_since.is_some());
+    assert_eq!(again.job(loose).state.stalled_since, None);
+    again.pass(599_000);
+    again.due();
+    assert_eq!(again.job(id).state.status, Status::Running);
+    again.pass(1_000);
+    again.due();
+    assert_eq!(again.job(id).state.status, Status::Failed);
+}
+
+#[test]
+fn a_full_disk_and_a_full_queue_refuse_new_jobs_only() {
+    let settings = Settings {
+        limits: Limits {
+            pending_jobs: 1,
+            ..Limits::default()
+        },
+        times: Times::default(),
+    };
+    let mut desk = Desk::with(settings, Vec::new());
+    let pending = || NewJob {
+        status: Some(Status::Pending),
+        ..csv()
+    };
+    let waiting = desk.create(pending()).unwrap().id();
+    assert_eq!(code(desk.create(pending())), Code::RateLimited);
+    desk.act(waiting, Verb::Start).unwrap();
+    assert!(desk.create(pending()).is_ok(), "there is room again");
+    desk.board.set_accepting(false);
+    assert_eq!(code(desk.create(csv())), Code::NoRoom);
+    assert!(
+        desk.act(waiting, Verb::Complete).is_ok(),
+        "what is under way is finished"
+    );
+}

@@ -69,10 +69,10 @@ impl Reader {
                 Some(Ok(Message::Text(text))) => Some(text),
                 Some(Ok(Message::Binary(_))) => None,
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
-                Some(Ok(Message::Close(_))) | None => return End::Gone,
+
                 Some(Err(Error::Capacity(_))) => return End::TooLarge,
                 Some(Err(Error::Protocol(_) | Error::Utf8(_))) => return End::Malformed,
-                Some(Err(_)) => return End::Gone,
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Gone,
             };
             match tokio::time::timeout(SILENCE, self.take(text.as_deref())).await {
                 Ok(Ok(())) => {}

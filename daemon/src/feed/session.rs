@@ -104,7 +104,7 @@ where
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let conn = ConnId(NEXT.fetch_add(1, Ordering::Relaxed));
     let (answers, answered) = mpsc::channel(QUEUE);
-    let (notes, noted) = mpsc::channel(QUEUE);
+    let (notes, to_say) = mpsc::channel(QUEUE);
     let (control, controls) = mpsc::channel(QUEUE);
     let link = Link {
         conn,
@@ -118,7 +118,7 @@ where
         peer.identity,
         shared.clone(),
         answered,
-        noted,
+        to_say,
         controls,
     );
 
