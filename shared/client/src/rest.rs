@@ -1,5 +1,6 @@
 //! One-shot HTTP/1.1 calls, each on a connection of its own: for commands, not for feeds.
 
+use std::convert::Infallible;
 use std::io;
 use std::time::Duration;
 
@@ -206,14 +207,14 @@ impl Rest {
                 Err(CallError::Refused(problem(status, &body)))
             }
         };
-        // The connection has to be driven while we wait; what it says itself, the exchange says too.
+        // The connection has to be driven while we wait; what it has to say itself, the exchange says too.
         let driven = async {
             let _ = connection.await;
-            std::future::pending::<()>().await;
+            std::future::pending::<Infallible>().await
         };
         tokio::select! {
             answer = answer => answer,
-            () = driven => Err(self.unreachable(io::ErrorKind::UnexpectedEof.into())),
+            never = driven => match never {},
         }
     }
 

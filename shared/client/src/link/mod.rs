@@ -241,13 +241,10 @@ impl Link {
             _ = &mut *gone => Err(Stop),
         };
         self.present.send_replace(None);
-        match ended {
-            Ok(Ended(reason)) => Ok((reason, begun.elapsed())),
-            Err(Stop) => {
-                session.goodbye().await;
-                Err(Stop)
-            }
+        if ended.is_err() {
+            session.goodbye().await;
         }
+        ended.map(|Ended(reason)| (reason, begun.elapsed()))
     }
 
     async fn wait(

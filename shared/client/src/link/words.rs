@@ -3,6 +3,7 @@
 use jobtop_core::proto::body::Problem;
 use jobtop_core::text;
 use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::client::Response;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -15,10 +16,9 @@ pub(super) fn broken(endpoint: &Endpoint, error: &Error) -> String {
     match error {
         Error::Io(error) => dial::reason(endpoint, error),
         Error::Http(answer) => refused(endpoint, answer),
-        Error::ConnectionClosed | Error::AlreadyClosed => gone(endpoint),
-        Error::Protocol(
-            tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
-        ) => gone(endpoint),
+        Error::ConnectionClosed
+        | Error::AlreadyClosed
+        | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => gone(endpoint),
         Error::Capacity(_) => format!("{endpoint} sent more than we take in one message"),
         other => {
             let said = other.to_string();
