@@ -46,7 +46,7 @@ pub(super) fn build(
     limits: &Limits,
     now: Now,
 ) -> Result<Job, Refusal> {
-    let digest = digest(&new);
+    let digest = new.digest();
     let invalid = |detail: &'static str| Refusal::new(Code::Invalid, detail);
     if new.command.is_some() {
         return Err(Refusal::new(
@@ -127,15 +127,6 @@ pub(super) fn build(
         job.start(now)?;
     }
     Ok(job)
-}
-
-/// A digest of what is asked, the same however it was spelt and by whatever door it came; 0 where no key needs one.
-pub(super) fn digest(new: &NewJob) -> u64 {
-    if new.idempotency_key.is_none() {
-        return 0;
-    }
-    let said = serde_json::to_vec(new).unwrap_or_default();
-    ((said.len() as u64) << 32) | u64::from(crc32c::crc32c(&said))
 }
 
 /// A pending copy of a job that has ended.

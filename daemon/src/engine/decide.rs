@@ -110,7 +110,7 @@ impl Board {
                 .spec
                 .idempotency
                 .as_ref()
-                .is_some_and(|i| i.digest == create::digest(&new));
+                .is_some_and(|i| i.digest == new.digest());
             return if same {
                 Ok(Answer::Job(Arc::new(tracked.job.clone())))
             } else {

@@ -7,3 +7,6 @@ pub mod listing;
 mod reader;
 pub mod session;
 mod writer;
+
+#[cfg(test)]
+mod tests;
