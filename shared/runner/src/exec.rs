@@ -9,6 +9,7 @@
 )]
 
 use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -55,4 +56,36 @@ fn close_others_at_exec() -> io::Result<()> {
         unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
     }
     Ok(())
+}
+
+/// Lets the command's own new process group be the terminal's foreground one before the command's first instruction:
+/// a program that asks early whether it is in the foreground must find that it is.
+pub(crate) fn in_foreground(command: &mut Command, terminal: BorrowedFd<'_>) {
+    let terminal = terminal.as_raw_fd();
+    let prepare = move || {
+        // SAFETY: the caller's descriptor, copied by fork and open until exec.
+        let terminal = unsafe { BorrowedFd::borrow_raw(terminal) };
+        let group = rustix::process::getpgrp();
+        // Without the terminal the command still runs, in the background.
+        let _ = without_ttou(|| rustix::termios::tcsetpgrp(terminal, group));
+        Ok(())
+    };
+    // SAFETY: `prepare` makes system calls only.
+    unsafe { command.pre_exec(prepare) };
+}
+
+/// Runs `act` with SIGTTOU blocked in this thread: who changes a terminal from the background is stopped otherwise.
+pub(crate) fn without_ttou<T>(act: impl FnOnce() -> T) -> T {
+    // SAFETY: both sets are initialised by the calls before they are read, and outlive them; only this thread's mask
+    // changes, and it is put back.
+    unsafe {
+        let mut ttou = std::mem::zeroed();
+        let mut before = std::mem::zeroed();
+        libc::sigemptyset(&raw mut ttou);
+        libc::sigaddset(&raw mut ttou, libc::SIGTTOU);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const ttou, &raw mut before);
+        let done = act();
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
+        done
+    }
 }

@@ -1,6 +1,20 @@
 //! Runs a command as a job: its own process group, what can be seen of it in `/proc`, and the ladder of control.
 //!
 //! Linux only. Nothing here knows the daemon or the wire: whoever uses this crate reports what it says.
+//! Pure are [`observe`], [`ladder`], [`ending`] and [`proc::parse`]; the rest does what they decide.
 
+pub mod census;
 pub mod detach;
+pub mod ending;
 mod exec;
+pub mod ladder;
+mod leader;
+pub mod observe;
+pub mod proc;
+mod signals;
+mod supervise;
+mod terminal;
+pub mod title;
+mod watch;
+
+pub use supervise::{Cancelled, GRACE, Running, Start, Tell, start};

@@ -1,0 +1,227 @@
+//! The texts of `/proc` read: pure functions from a file's content to what we need of it.
+
+/// What `/proc/PID/stat` says, as far as we care.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stat {
+    /// The program's name, as the kernel cut it.
+    pub name: String,
+    /// The state's letter: `R`, `S`, `D`, `T`, `t`, `Z`, `X`, `I`.
+    pub state: char,
+    /// The parent's process id.
+    pub parent: i32,
+    /// The process group.
+    pub group: i32,
+    /// When it started, in ticks since boot: with the process id this names one process for good.
+    pub started: u64,
+}
+
+impl Stat {
+    /// Whether it has ended and only waits for its parent to take notice.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        matches!(self.state, 'Z' | 'X' | 'x')
+    }
+
+    /// Whether it is stopped, by job control or by a tracer.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.state, 'T' | 't')
+    }
+}
+
+/// Reads `/proc/PID/stat`. The name stands in parentheses and may itself hold blanks and parentheses, so its end is
+/// the last one.
+#[must_use]
+pub fn stat(text: &str) -> Option<Stat> {
+    let open = text.find('(')?;
+    let close = text.rfind(')')?;
+    let name = text.get(open + 1..close)?.to_owned();
+    let mut fields = text.get(close + 1..)?.split_ascii_whitespace();
+    let state = fields.next()?.chars().next()?;
+    let parent = fields.next()?.parse().ok()?;
+    let group = fields.next()?.parse().ok()?;
+    // Fields are counted from 1 in proc_pid_stat(5): group is the 5th, the time of starting the 22nd.
+    let started = fields.nth(16)?.parse().ok()?;
+    Some(Stat {
+        name,
+        state,
+        parent,
+        group,
+        started,
+    })
+}
+
+/// Reads `/proc/PID/task/TID/children`.
+#[must_use]
+pub fn children(text: &str) -> Vec<i32> {
+    text.split_ascii_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+        .collect()
+}
+
+/// What `/proc/PID/fdinfo/FD` says of an open file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FdInfo {
+    /// The offset.
+    pub position: u64,
+    /// How it was opened.
+    pub mode: Mode,
+}
+
+/// How a file was opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// `O_RDONLY`.
+    Read,
+    /// `O_WRONLY` or `O_RDWR`.
+    Write,
+    /// `O_PATH`: neither.
+    Neither,
+}
+
+const ACCESS: u32 = 0o3;
+const PATH: u32 = 0o10_000_000;
+
+/// Reads `/proc/PID/fdinfo/FD`; flags are octal there.
+#[must_use]
+pub fn fdinfo(text: &str) -> Option<FdInfo> {
+    let mut position = None;
+    let mut flags = None;
+    for line in text.lines() {
+        let Some((key, value)) = line.split_once(':') else {
+            continue;
+        };
+        match key {
+            "pos" => position = value.trim().parse().ok(),
+            "flags" => flags = u32::from_str_radix(value.trim(), 8).ok(),
+            _ => {}
+        }
+    }
+    let flags = flags?;
+    let mode = if flags & PATH != 0 {
+        Mode::Neither
+    } else if flags & ACCESS == 0 {
+        Mode::Read
+    } else {
+        Mode::Write
+    };
+    Some(FdInfo {
+        position: position?,
+        mode,
+    })
+}
+
+/// The signals of one of the masks in `/proc/PID/status` (`SigIgn`, `SigCgt` …), as a set of bits: bit n-1 is signal n.
+#[must_use]
+pub fn signal_mask(status: &str, mask: &str) -> Option<u64> {
+    status.lines().find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        (key == mask).then(|| u64::from_str_radix(value.trim(), 16).ok())?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stat_survives_every_name() {
+        let tail = "1 900 900 34816 900 4194304 137 0 0 0 0 0 0 0 20 0 1 0 8812345 2703360 334 18446744073709551615 1 1 0 0 0 0 0 0 65536 0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 0";
+        for (name, state) in [
+            ("python3", 'R'),
+            ("a b", 'S'),
+            (") R 1 (", 'T'),
+            ("((x))", 'Z'),
+            ("", 'D'),
+        ] {
+            let text = format!("901 ({name}) {state} {tail}\n");
+            let read = stat(&text).unwrap();
+            assert_eq!(
+                read,
+                Stat {
+                    name: name.to_owned(),
+                    state,
+                    parent: 1,
+                    group: 900,
+                    started: 8_812_345
+                }
+            );
+            assert_eq!(read.is_stopped(), state == 'T');
+            assert_eq!(read.is_gone(), state == 'Z');
+        }
+        for bad in [
+            "",
+            "1",
+            "1 (x)",
+            "1 (x) S",
+            "1 (x) S one 2 3",
+            ")(",
+            "1 (x) S 1 2 3",
+        ] {
+            assert_eq!(stat(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn children_are_numbers() {
+        for (text, expected) in [
+            ("", vec![]),
+            ("12 13 ", vec![12, 13]),
+            ("12 x 13\n", vec![12, 13]),
+        ] {
+            assert_eq!(children(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn fdinfo_of_every_kind() {
+        let read = |position, mode| Some(FdInfo { position, mode });
+        for (text, expected) in [
+            // Python reading a CSV file.
+            (
+                "pos:\t8388608\nflags:\t02100000\nmnt_id:\t29\nino:\t1572872\n",
+                read(8_388_608, Mode::Read),
+            ),
+            // A shell's redirection, for writing and appending.
+            (
+                "pos:\t0\nflags:\t0100001\nmnt_id:\t29\nino:\t7\n",
+                read(0, Mode::Write),
+            ),
+            (
+                "pos:\t120\nflags:\t02102002\nmnt_id:\t29\nino:\t7\n",
+                read(120, Mode::Write),
+            ),
+            // O_PATH, as systemd and browsers hold directories.
+            (
+                "pos:\t0\nflags:\t012000000\nmnt_id:\t29\nino:\t7\n",
+                read(0, Mode::Neither),
+            ),
+            // A pidfd and an epoll have more lines.
+            (
+                "pos:\t0\nflags:\t02000002\nmnt_id:\t15\nino:\t13\nPid:\t99\nNSpid:\t99\n",
+                read(0, Mode::Write),
+            ),
+            ("", None),
+            ("pos:\t1\n", None),
+            ("flags:\t0\n", None),
+            ("pos:\t-1\nflags:\t0\n", None),
+            ("pos:\t1\nflags:\t9\n", None),
+        ] {
+            assert_eq!(fdinfo(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn masks_are_found_by_name() {
+        let status =
+            "Name:\tsh\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\nSigCgt:\tx\n";
+        for (mask, expected) in [
+            ("SigBlk", Some(0)),
+            ("SigIgn", Some(0x1001)),
+            ("SigCgt", None),
+            ("SigPnd", None),
+        ] {
+            assert_eq!(signal_mask(status, mask), expected, "{mask}");
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! The life of one command: starts it, passes signals on, watches it, carries out what the ladder decides, and says how
+//! it ended. One task; everything it hears comes in through one `select!`.
+
+use std::ffi::OsString;
+use std::io;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use jobtop_core::job::control::Action;
+use rustix::process::{Signal, getpgrp, getpid, getppid, getsid, kill_process};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::census::Census;
+use crate::ending::Exit;
+use crate::ladder::{Answer, Effect, Ladder, Look, Push};
+use crate::leader::{Change, Leader, signal_member};
+use crate::observe::Reading;
+use crate::proc::Proc;
+use crate::signals::Signals;
+use crate::terminal::Terminal;
+use crate::watch::Watch;
+
+/// The time between SIGTERM and SIGKILL, unless another is given.
+pub const GRACE: Duration = Duration::from_secs(10);
+/// How often the processes are looked at while a request is under way: soon at first, then less often.
+const STEPS_MS: [u64; 5] = [2, 5, 10, 20, 50];
+/// What is said while the command is stopped from its terminal.
+const STOPPED: &str = "stopped at its terminal: fg or bg continues it";
+
+/// What to start and how.
+#[derive(Debug)]
+pub struct Start {
+    /// The command and its arguments.
+    pub argv: Vec<OsString>,
+    /// Variables of our environment that it must not see.
+    pub hidden: Vec<&'static str>,
+    /// The time between SIGTERM and SIGKILL.
+    pub grace: Duration,
+    /// Whether we stand between a shell and the command: signals are passed on, the terminal is lent.
+    pub in_front: bool,
+}
+
+/// A command that runs.
+#[derive(Debug)]
+pub struct Running {
+    /// Its process id, and its group's.
+    pub pid: u32,
+    /// For what is asked of it.
+    pub asks: mpsc::Sender<Action>,
+    /// What there is to say of it; closed after [`Tell::Ended`].
+    pub tells: mpsc::Receiver<Tell>,
+}
+
+/// Something to say of a command.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Tell {
+    /// How far it is.
+    Progress(Reading),
+    /// What it does just now; empty when there is nothing to say any more.
+    Message(String),
+    /// What came of a request.
+    Answer(Answer),
+    /// How it ended, and whether after a request to cancel.
+    Ended(Exit, Cancelled),
+}
+
+/// Whether an end was asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cancelled {
+    /// Somebody had asked for it.
+    Yes,
+    /// It came by itself.
+    No,
+}
+
+/// Starts the command at once. Must be called within a tokio runtime with its time and I/O drivers.
+pub fn start(start: &Start) -> io::Result<Running> {
+    let proc = Proc::default();
+    let changes = signal(SignalKind::child())?;
+    let signals = if start.in_front {
+        Signals::listen(&proc)?
+    } else {
+        Signals::none()
+    };
+    let mut terminal = start.in_front.then(Terminal::of_session).flatten();
+    let mut command = command(start)?;
+    let leader = Leader::start(&mut command, terminal.as_mut())?;
+    let pid = leader.pid().as_raw_nonzero().get();
+    let (asks, asked) = mpsc::channel(8);
+    let (tell, tells) = mpsc::channel(32);
+    let supervisor = Supervisor {
+        census: Census::new(proc.clone(), pid),
+        watch: Watch::new(proc.clone(), pid),
+        proc,
+        leader,
+        terminal,
+        ladder: Ladder::new(start.grace),
+        step: 0,
+        exit: None,
+        asked: Some(asked),
+        tell,
+    };
+    tokio::spawn(supervisor.run(changes, signals));
+    Ok(Running {
+        pid: pid.unsigned_abs(),
+        asks,
+        tells,
+    })
+}
+
+fn command(start: &Start) -> io::Result<Command> {
+    let (program, args) = start
+        .argv
+        .split_first()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no command"))?;
+    let mut command = Command::new(program);
+    command.args(args);
+    for name in &start.hidden {
+        command.env_remove(name);
+    }
+    Ok(command)
+}
+
+#[derive(Debug)]
+struct Supervisor {
+    proc: Proc,
+    census: Census,
+    watch: Watch,
+    leader: Leader,
+    terminal: Option<Terminal>,
+    ladder: Ladder,
+    /// How many looks the present request has had.
+    step: usize,
+    exit: Option<Exit>,
+    asked: Option<mpsc::Receiver<Action>>,
+    tell: mpsc::Sender<Tell>,
+}
+
+impl Supervisor {
+    async fn run(mut self, mut changes: tokio::signal::unix::Signal, mut signals: Signals) {
+        loop {
+            // Every branch is cancel-safe: streams, a sleep, and a watch that keeps its state.
+            let heard = tokio::select! {
+                biased;
+                _ = changes.recv() => None,
+                number = signals.next() => { self.pass_on(number).await; None }
+                action = ask(&mut self.asked) => { self.ask(action).await; None }
+                () = pause(self.ladder.is_busy(), self.step) => { self.look().await; None }
+                reading = self.watch.next(), if !self.ladder.holds() => Some(reading),
+            };
+            self.follow().await;
+            if let Some(exit) = self.exit
+                && !self.ladder.is_cancelling()
+            {
+                return self.end(exit).await;
+            }
+            // A reading of the moment in which the command was ending would be a reading of closed files.
+            if let Some(reading) = heard
+                && self.exit.is_none()
+            {
+                let _ = self.tell.try_send(Tell::Progress(reading));
+            }
+        }
+    }
+
+    /// Takes in what became of the command.
+    async fn follow(&mut self) {
+        while self.exit.is_none() {
+            match self.leader.change() {
+                Some(Change::Ended(exit)) => self.exit = Some(exit),
+                Some(Change::Stopped(signal)) => self.stopped(signal).await,
+                Some(Change::Continued) => {}
+                None => return,
+            }
+        }
+    }
+
+    /// A signal came for us that is the command's.
+    async fn pass_on(&mut self, number: libc::c_int) {
+        match number {
+            libc::SIGCONT => self.woken().await,
+            libc::SIGTSTP => self.leader.signal_group(Signal::TSTP),
+            number => {
+                let Some(signal) = Signal::from_named_raw(number) else {
+                    return;
+                };
+                self.leader.signal_group(signal);
+                // Who presses Ctrl-C on a command that was paused from afar means its end, not its end one day.
+                if self.ladder.holds() && signal != Signal::WINCH {
+                    self.leader.signal_group(Signal::CONT);
+                }
+            }
+        }
+    }
+
+    async fn ask(&mut self, action: Option<Action>) {
+        let Some(action) = action else {
+            // Nobody will ask any more.
+            self.asked = None;
+            return;
+        };
+        self.step = 0;
+        let effects = self.ladder.asked(action, Instant::now());
+        self.carry_out(effects).await;
+    }
+
+    /// One look at the processes for the request that is under way.
+    async fn look(&mut self) {
+        self.follow().await;
+        self.step += 1;
+        let members = self.census.everybody();
+        let mut look = Look {
+            exit: self.exit,
+            ..Look::default()
+        };
+        for member in members.iter().filter(|member| !member.stat.is_gone()) {
+            look.alive += 1;
+            if member.stat.is_stopped() {
+                look.stopped += 1;
+            } else if look.moving.is_none() {
+                let name = jobtop_core::text::clean(&member.stat.name);
+                look.moving = Some(format!("process {} ({name})", member.pid));
+            }
+        }
+        let effects = self.ladder.looked(&look, Instant::now());
+        self.carry_out(effects).await;
+    }
+
+    async fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Push(push) => self.push(push),
+                Effect::Answer(answer) => {
+                    self.settle_terminal(&answer);
+                    self.say(Tell::Answer(answer)).await;
+                }
+            }
+        }
+    }
+
+    /// While the command is paused from afar the keys are ours, so that Ctrl-C and Ctrl-Z still do something.
+    fn settle_terminal(&mut self, answer: &Answer) {
+        let Some(terminal) = &mut self.terminal else {
+            return;
+        };
+        match (answer.action, answer.ok) {
+            (Action::Pause, true) => terminal.take_back(),
+            (Action::Resume, true) if terminal.is_ours() => terminal.lend(self.leader.pid()),
+            _ => {}
+        }
+    }
+
+    /// Sends a signal to everybody: to the group at once, to those who left it one by one.
+    fn push(&mut self, push: Push) {
+        let signal = match push {
+            Push::Stop => Signal::STOP,
+            Push::Continue => Signal::CONT,
+            Push::Terminate => Signal::TERM,
+            Push::Kill => Signal::KILL,
+        };
+        let group = self.leader.pid().as_raw_nonzero().get();
+        let members = self.census.everybody();
+        self.leader.signal_group(signal);
+        for member in members {
+            if member.stat.group != group && !member.stat.is_gone() {
+                signal_member(&self.proc, &member, signal);
+            }
+        }
+    }
+
+    /// The command was stopped, and not by the ladder: as a shell's job would be, from its terminal.
+    async fn stopped(&mut self, signal: i32) {
+        if self.ladder.holds() || self.ladder.is_cancelling() {
+            return;
+        }
+        let Some(terminal) = &mut self.terminal else {
+            return;
+        };
+        let wants_terminal = signal == libc::SIGTTIN || signal == libc::SIGTTOU;
+        if wants_terminal && terminal.is_ours() {
+            terminal.lend(self.leader.pid());
+            self.leader.signal_group(Signal::CONT);
+            return;
+        }
+        if nobody_could_continue_us(&self.proc) {
+            // The kernel lets no Ctrl-Z stop a group like ours, so it must not stop the command's either.
+            if signal != libc::SIGSTOP {
+                self.leader.signal_group(Signal::CONT);
+            }
+            return;
+        }
+        terminal.take_back();
+        self.say(Tell::Message(STOPPED.to_owned())).await;
+        // Once we are stopped nothing leaves us any more: the moment is for the words above.
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        self.stop_ourselves(signal);
+    }
+
+    /// Stops us as the command was stopped, so that the shell takes notice; whoever shares our group, too.
+    fn stop_ourselves(&mut self, signal: i32) {
+        let me = getpid().as_raw_nonzero().get();
+        if signal == libc::SIGTSTP {
+            let ours = getpgrp().as_raw_nonzero().get();
+            for pid in self.proc.all() {
+                if let Some(stat) = self.proc.stat(pid)
+                    && stat.group == ours
+                    && pid != me
+                {
+                    signal_member(
+                        &self.proc,
+                        &crate::census::Member { pid, stat },
+                        Signal::TSTP,
+                    );
+                }
+            }
+        }
+        let _ = kill_process(getpid(), Signal::STOP);
+    }
+
+    /// We were continued, by `fg`, `bg` or a hand.
+    async fn woken(&mut self) {
+        if self.ladder.holds() {
+            return;
+        }
+        if let Some(terminal) = &mut self.terminal
+            && !terminal.is_lent()
+            && terminal.is_ours()
+        {
+            terminal.lend(self.leader.pid());
+        }
+        self.leader.signal_group(Signal::CONT);
+        self.say(Tell::Message(String::new())).await;
+    }
+
+    async fn end(mut self, exit: Exit) {
+        if let Some(answer) = self.ladder.ended() {
+            self.say(Tell::Answer(answer)).await;
+        }
+        if let Some(terminal) = &mut self.terminal {
+            let lent = terminal.is_lent();
+            terminal.take_back();
+            if lent && matches!(exit, Exit::Signal(_)) {
+                terminal.restore();
+            }
+        }
+        let cancelled = if self.ladder.was_cancelled() {
+            Cancelled::Yes
+        } else {
+            Cancelled::No
+        };
+        self.leader.reap();
+        let _ = self.tell.send(Tell::Ended(exit, cancelled)).await;
+    }
+
+    /// Waits for room: an answer must not be lost. Nobody there to hear is no reason to stop.
+    async fn say(&self, tell: Tell) {
+        let _ = self.tell.send(tell).await;
+    }
+}
+
+/// The next request; never, once there can be none.
+async fn ask(asked: &mut Option<mpsc::Receiver<Action>>) -> Option<Action> {
+    match asked {
+        Some(asked) => asked.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The time until the next look that the ladder wants; for ever, if it wants none.
+async fn pause(busy: bool, step: usize) {
+    if busy {
+        let ms = STEPS_MS[step.min(STEPS_MS.len() - 1)];
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    } else {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Whether no shell above us could continue us: then our group is an orphan, in the kernel's words.
+fn nobody_could_continue_us(proc: &Proc) -> bool {
+    let ours = getpgrp().as_raw_nonzero().get();
+    let mut parent = getppid();
+    while let Some(pid) = parent {
+        let Some(stat) = proc.stat(pid.as_raw_nonzero().get()) else {
+            return true;
+        };
+        if stat.group != ours {
+            return getsid(Some(pid)).ok() != getsid(None).ok();
+        }
+        parent = rustix::process::Pid::from_raw(stat.parent);
+    }
+    true
+}

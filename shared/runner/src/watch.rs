@@ -1,0 +1,113 @@
+//! Looks at what the command reads, again and again, and never for more than one hundredth of a processor.
+
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::census::Census;
+use crate::observe::{Observer, Reading};
+use crate::proc::Proc;
+
+/// The time between two looks.
+const INTERVAL: Duration = Duration::from_millis(200);
+/// A look that took this long is followed by a rest of a hundred times as much.
+const REST: u32 = 100;
+/// Every so many looks all processes are counted, to find who lost its parent.
+const FULL_COUNT: u32 = 10;
+
+/// What goes along from look to look.
+#[derive(Debug)]
+struct Looker {
+    proc: Proc,
+    census: Census,
+    observer: Observer,
+    looks: u32,
+}
+
+/// The alternation of looking and resting.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Resting(Box<Looker>, Instant),
+    /// In a thread of its own: a file on a network that hangs must not keep us from obeying.
+    Looking(JoinHandle<(Box<Looker>, Option<Reading>, Duration)>),
+    /// A look panicked: without it the command runs on unobserved.
+    Over,
+}
+
+impl Watch {
+    /// Watches the family of `leader`.
+    pub(crate) fn new(proc: Proc, leader: i32) -> Self {
+        let looker = Looker {
+            census: Census::new(proc.clone(), leader),
+            proc,
+            observer: Observer::default(),
+            looks: 0,
+        };
+        Self {
+            state: State::Resting(Box::new(looker), Instant::now() + INTERVAL / 4),
+        }
+    }
+
+    /// The next reading that says something new. Nothing is lost when this is dropped while it waits.
+    pub(crate) async fn next(&mut self) -> Reading {
+        loop {
+            match &mut self.state {
+                State::Resting(_, until) => {
+                    tokio::time::sleep_until(*until).await;
+                    if let State::Resting(mut looker, _) =
+                        std::mem::replace(&mut self.state, State::Over)
+                    {
+                        self.state = State::Looking(tokio::task::spawn_blocking(move || {
+                            let before = processor_time();
+                            let reading = looker.look();
+                            let cost = processor_time().saturating_sub(before);
+                            (looker, reading, cost)
+                        }));
+                    }
+                }
+                State::Looking(looking) => {
+                    let Ok((looker, reading, cost)) = looking.await else {
+                        self.state = State::Over;
+                        continue;
+                    };
+                    let rest = INTERVAL.max(cost * REST);
+                    self.state = State::Resting(looker, Instant::now() + rest);
+                    if let Some(reading) = reading {
+                        return reading;
+                    }
+                }
+                State::Over => std::future::pending().await,
+            }
+        }
+    }
+}
+
+impl Looker {
+    fn look(&mut self) -> Option<Reading> {
+        let family = if self.looks % FULL_COUNT == FULL_COUNT - 1 {
+            self.census.everybody()
+        } else {
+            self.census.family()
+        };
+        self.looks = self.looks.wrapping_add(1);
+        let files: Vec<_> = family
+            .iter()
+            .filter(|member| !member.stat.is_gone())
+            .flat_map(|member| self.proc.files(member.pid))
+            .collect();
+        self.observer.look(&files)
+    }
+}
+
+/// The processor time that this thread has used.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
