@@ -7,10 +7,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use ulid::{ULID_LEN, Ulid};
+use ulid::Ulid;
 
-use crate::proto::read::Parsed;
-use crate::text::Inline;
 use crate::time::Timestamp;
 
 /// What every job id begins with; a user's name never does, so `job:…` channels are unambiguous.
@@ -32,20 +30,13 @@ impl JobId {
         let ms = u64::try_from(now.0).unwrap_or(0);
         Self(Ulid::from_parts(ms, random).0)
     }
-
-    /// The text, without an allocation.
-    pub(crate) fn said(self) -> Inline<32> {
-        let mut digits = [0_u8; ULID_LEN];
-        let mut text = Inline::new();
-        text.push(JOB_PREFIX);
-        text.push(Ulid(self.0).array_to_str(&mut digits));
-        text
-    }
 }
 
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.said().as_str())
+        let mut buf = [0_u8; ulid::ULID_LEN];
+        f.write_str(JOB_PREFIX)?;
+        f.write_str(Ulid(self.0).array_to_str(&mut buf))
     }
 }
 
@@ -63,7 +54,7 @@ impl FromStr for JobId {
         let ulid = Ulid::from_string(rest).map_err(|_| BadJobId)?;
         let id = Self(ulid.0);
         // One job, one spelling: lower case and overflowing forms are not ids.
-        if id.said().as_str() == text {
+        if id.to_string() == text {
             Ok(id)
         } else {
             Err(BadJobId)
@@ -73,13 +64,14 @@ impl FromStr for JobId {
 
 impl Serialize for JobId {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(self.said().as_str())
+        s.collect_str(self)
     }
 }
 
 impl<'de> Deserialize<'de> for JobId {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        d.deserialize_str(Parsed::new("a job's id"))
+        let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -136,15 +128,8 @@ macro_rules! name_type {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                d.deserialize_str(Parsed::new($form))
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = BadName;
-
-            fn from_str(text: &str) -> Result<Self, BadName> {
-                Self::new(text)
+                let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
+                Self::new(&text).map_err(serde::de::Error::custom)
             }
         }
 

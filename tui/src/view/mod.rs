@@ -1,1 +1,177 @@
-//! Draws the state: one panel a file.
+//! Draws the state: `draw(&App)`, by shared reference, one panel a file.
+//!
+//! ```text
+//! ┌ header ─────────────────────────────────────────────┐  the connection, always
+//! │ tabs: how many of each status, which filter is set  │
+//! │ list ──────────────────────┬ detail ────────────────│  detail beside it from 140 columns,
+//! │                            │                        │  below it from 32 lines, else on Enter
+//! │ status line: filter, "12 of 340", notices           │
+//! └ footer: the keys that count now ────────────────────┘
+//! ```
+//!
+//! Nothing is changed here; [`Shown`] says what there was room for, so that pages fit what is seen.
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Modifier;
+
+use crate::app::{App, Mode, Screen, Shown};
+
+mod bar;
+mod cell;
+mod columns;
+mod detail;
+mod dialog;
+mod empty;
+mod footer;
+mod format;
+mod header;
+mod help;
+mod list;
+mod status_line;
+mod tabs;
+mod theme;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use theme::Theme;
+
+/// From this width on the chosen job is shown beside the list.
+const BESIDE_FROM: u16 = 140;
+/// From this height on it is shown below the list.
+const BELOW_FROM: u16 = 32;
+
+/// Where everything goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Layout {
+    header: Rect,
+    tabs: Rect,
+    list: Rect,
+    detail: Option<Rect>,
+    status: Rect,
+    footer: Rect,
+}
+
+/// Draws the whole screen.
+pub(crate) fn draw(app: &App, frame: &mut Frame<'_>) -> Shown {
+    let theme = Theme::of(app);
+    let at = arrange(frame.area(), app.screen, app.mirror.is_empty());
+    let buffer = frame.buffer_mut();
+    let mut shown = app.shown;
+    header::draw(app, buffer, at.header, theme);
+    tabs::draw(app, buffer, at.tabs, theme);
+    if let Screen::List = app.screen {
+        shown.rows = list::draw(app, buffer, at.list, theme);
+    }
+    if let Some(area) = at.detail {
+        let seen = detail::draw(app, buffer, area, theme);
+        if let Screen::Detail(_) = app.screen {
+            shown.detail = seen;
+        }
+    }
+    if app.link.lost_at().is_some() {
+        fade(buffer, at);
+    }
+    let cursor = status_line::draw(app, buffer, at.status, theme);
+    footer::draw(app, buffer, at.footer, theme);
+    match &app.mode {
+        Mode::Browse | Mode::Typing(_) => {}
+        Mode::Confirm(question) => dialog::draw(app, *question, frame, theme),
+        Mode::Help(scroll) => shown.help = help::draw(app, *scroll, frame, theme),
+    }
+    if let (Some(cursor), Mode::Typing(_)) = (cursor, &app.mode) {
+        frame.set_cursor_position(cursor);
+    }
+    shown
+}
+
+/// The picture is old: everything that is of the jobs steps back.
+fn fade(buffer: &mut Buffer, at: Layout) {
+    let areas = [Some(at.tabs), Some(at.list), at.detail];
+    for area in areas.into_iter().flatten() {
+        buffer.set_style(
+            area,
+            ratatui::style::Style::new().add_modifier(Modifier::DIM),
+        );
+    }
+}
+
+fn arrange(area: Rect, screen: Screen, empty: bool) -> Layout {
+    let mut top = area.y;
+    let mut bottom = area.bottom();
+    let mut above = |height: u16, wanted: bool| {
+        let height = if wanted { height } else { 0 };
+        let rect = Rect {
+            y: top,
+            height,
+            ..area
+        };
+        top += height;
+        rect
+    };
+    let header = above(1, area.height >= 2);
+    let tabs = above(1, area.height >= 8);
+    let mut below = |wanted: bool| {
+        let height = u16::from(wanted);
+        bottom -= height;
+        Rect {
+            y: bottom,
+            height,
+            ..area
+        }
+    };
+    let footer = below(area.height >= 6);
+    let status = below(area.height >= 4);
+    let body = Rect {
+        y: top,
+        height: bottom.saturating_sub(top),
+        ..area
+    };
+    let (list, detail) = match screen {
+        Screen::Detail(_) => (Rect { height: 0, ..body }, Some(body)),
+        Screen::List if empty => (body, None),
+        Screen::List => split(area, body),
+    };
+    Layout {
+        header,
+        tabs,
+        list,
+        detail,
+        status,
+        footer,
+    }
+}
+
+/// The list, and the chosen job where there is room for it.
+fn split(area: Rect, body: Rect) -> (Rect, Option<Rect>) {
+    if area.width >= BESIDE_FROM {
+        let beside = (area.width * 2 / 5).min(84);
+        let list = Rect {
+            width: body.width - beside,
+            ..body
+        };
+        let detail = Rect {
+            x: list.right(),
+            width: beside,
+            ..body
+        };
+        (list, Some(detail))
+    } else if area.height >= BELOW_FROM {
+        let below = (body.height * 2 / 5).min(16);
+        let list = Rect {
+            height: body.height - below,
+            ..body
+        };
+        let detail = Rect {
+            y: list.bottom(),
+            height: below,
+            ..body
+        };
+        (list, Some(detail))
+    } else {
+        (body, None)
+    }
+}

@@ -37,13 +37,11 @@ impl Job {
     pub fn report(&mut self, report: &Report, now: Now) -> Result<(), Refusal> {
         let next = self.judge(Event::Report, "updated")?;
         self.state.take(report)?;
-        // Whoever reports is there.
-        self.state.stalled_since = None;
         self.enter(next, now);
         Ok(())
     }
 
-    /// A person asks for a pause.
+    /// A person asks for a pause. Returns whether the producer has to be told.
     pub fn pause(&mut self, now: Now) -> Result<(), Refusal> {
         self.ask(Action::Pause, now)
     }
@@ -59,11 +57,8 @@ impl Job {
     }
 
     /// The producer answers a control. Answering what is no longer asked is refused and changes nothing.
-    ///
-    /// A pause or resume that the producer refuses restores the former status. A cancelled job stays cancelled; while
-    /// its producer has only refused, its process is still there, and so is the request.
     pub fn acknowledge(&mut self, reply: &Reply, now: Now) -> Result<(), Refusal> {
-        if self.state.control.is_none_or(|r| r.action != reply.action) {
+        let Some(request) = self.state.control.filter(|r| r.action == reply.action) else {
             return Err(Refusal::new(
                 Code::NoControl,
                 format!(
@@ -71,22 +66,27 @@ impl Job {
                     reply.action.word()
                 ),
             ));
-        }
-        if reply.ok || reply.action != Action::Cancel {
-            self.state.control = None;
-        }
+        };
+        self.state.control = None;
         if let Some(message) = &reply.message {
             let message = super::progress::kept(message.clone(), crate::text::MESSAGE_CHARS);
             self.state.message = (!message.is_empty()).then_some(message);
         }
-        match (reply.ok, reply.action) {
-            (false, Action::Pause) => self.go(Event::PauseRefused, "updated", now),
-            (false, Action::Resume) => self.go(Event::ResumeRefused, "updated", now),
-            (true, _) | (false, Action::Cancel) => {
-                self.touch(now);
-                Ok(())
-            }
+        let undo = match (reply.ok, reply.action) {
+            (false, Action::Pause) => Some(Event::PauseRefused),
+            (false, Action::Resume) => Some(Event::ResumeRefused),
+            // A cancelled job stays cancelled whatever the producer says.
+            (true, _) | (false, Action::Cancel) => None,
+        };
+        match undo.filter(|_| {
+            request
+                .before
+                .is_some_and(|before| before != self.state.status)
+        }) {
+            Some(event) => self.go(event, "updated", now)?,
+            None => self.touch(now),
         }
+        Ok(())
     }
 
     /// The work ended well.
@@ -123,12 +123,12 @@ impl Job {
         self.fail(failure, now)
     }
 
-    /// Nothing is heard of the producer any more. A job that waits has none, and one that has ended needs none.
+    /// Nothing is heard of the producer any more.
     pub fn stall(&mut self, now: Now) {
-        let worked_on = matches!(self.state.status, Status::Running | Status::Paused);
-        if worked_on && self.state.stalled_since.is_none() {
+        if !self.is_final() && self.state.stalled_since.is_none() {
             self.state.stalled_since = Some(now.wall);
-            self.touch(now);
+            self.state.estimated_completion = None;
+            self.state.updated_at = self.state.updated_at.max(now.wall);
         }
     }
 
@@ -232,6 +232,6 @@ impl Job {
 impl State {
     fn complete(&mut self) {
         self.progress = 100.0;
-        self.current_step = super::progress::last(&self.steps);
+        self.current_step = self.steps.len().saturating_sub(1) as u32;
     }
 }

@@ -1,0 +1,147 @@
+//! The list and the detail of a job: moving, filtering, acting.
+
+use jobtop_core::Status;
+
+use super::act::{self, Verb};
+use super::filters::Direction;
+use super::link::State;
+use super::toast::{Toast, Tone};
+use super::{App, Effect, Mode, Screen, confirm, typing};
+use crate::keymap::{Action, Chord, Key};
+
+/// A key for the screen itself.
+pub(super) fn key(app: &mut App, action: Action, chord: Chord) -> Vec<Effect> {
+    match action {
+        Action::Up
+        | Action::Down
+        | Action::PageUp
+        | Action::PageDown
+        | Action::Top
+        | Action::Bottom => go(app, action),
+        Action::Open => {
+            if app.chosen().is_some() {
+                app.screen = Screen::Detail(0);
+            }
+        }
+        Action::Back => back(app),
+        Action::Filter => typing::open(app),
+        Action::Status => {
+            if let Key::Char(digit) = chord.key {
+                let nth = digit.to_digit(10).unwrap_or(1) as usize;
+                app.filters.status = nth.checked_sub(2).and_then(|i| Status::ALL.get(i)).copied();
+                app.make_afresh();
+            }
+        }
+        Action::NextStatus => turn_status(app, Direction::Forward),
+        Action::PreviousStatus => turn_status(app, Direction::Back),
+        Action::NextType => turn_type(app, Direction::Forward),
+        Action::PreviousType => turn_type(app, Direction::Back),
+        Action::Pause => return on_chosen(app, |job| act::pause_or_resume(job)),
+        Action::Retry => return on_chosen(app, |_| Verb::Retry),
+        Action::Cancel => {
+            if let Some(id) = app.chosen().map(|job| job.id) {
+                confirm::open(app, id);
+            } else {
+                nothing_chosen(app);
+            }
+        }
+        Action::Reconnect => return reconnect(app),
+        Action::Help => app.mode = Mode::Help(0),
+        Action::Redraw => return vec![Effect::Redraw],
+        Action::Suspend => return vec![Effect::Suspend],
+        Action::Interrupt => return vec![Effect::Quit],
+        Action::Quit => match app.screen {
+            Screen::List => return vec![Effect::Quit],
+            Screen::Detail(_) => app.screen = Screen::List,
+        },
+        Action::Yes
+        | Action::No
+        | Action::Accept
+        | Action::Erase
+        | Action::EraseNext
+        | Action::EraseWord
+        | Action::EraseLine
+        | Action::Left
+        | Action::Right
+        | Action::Home
+        | Action::End => {}
+    }
+    Vec::new()
+}
+
+fn go(app: &mut App, action: Action) {
+    let height = app.shown.rows.max(1);
+    match app.screen {
+        Screen::List => match action {
+            Action::Up => app.rows.step(-1, height),
+            Action::Down => app.rows.step(1, height),
+            Action::PageUp => app.rows.step(-height.cast_signed(), height),
+            Action::PageDown => app.rows.step(height.cast_signed(), height),
+            Action::Top => app.rows.choose(0, height),
+            _ => app.rows.choose(usize::MAX, height),
+        },
+        Screen::Detail(scroll) => {
+            let (lines, seen) = app.shown.detail;
+            let last = lines.saturating_sub(seen);
+            let page = seen.max(1);
+            let to = match action {
+                Action::Up => scroll.saturating_sub(1),
+                Action::Down => scroll + 1,
+                Action::PageUp => scroll.saturating_sub(page),
+                Action::PageDown => scroll + page,
+                Action::Top => 0,
+                _ => last,
+            };
+            app.screen = Screen::Detail(to.min(last));
+        }
+    }
+}
+
+/// One level back: from the detail to the list, from a filtered list to the whole one, never out of the program.
+fn back(app: &mut App) {
+    match app.screen {
+        Screen::Detail(_) => app.screen = Screen::List,
+        Screen::List if app.filters.is_set() => {
+            app.filters.clear();
+            app.make_afresh();
+        }
+        Screen::List => hint(app, "this is the top: q quits, the jobs go on"),
+    }
+}
+
+fn turn_status(app: &mut App, direction: Direction) {
+    app.filters.turn_status(direction);
+    app.make_afresh();
+}
+
+fn turn_type(app: &mut App, direction: Direction) {
+    app.filters.turn_type(&app.counts, direction);
+    app.make_afresh();
+}
+
+fn on_chosen(app: &mut App, verb: impl Fn(&jobtop_core::proto::view::View) -> Verb) -> Vec<Effect> {
+    match app.chosen().map(|job| (job.id, verb(job))) {
+        Some((id, verb)) => act::ask(app, id, verb),
+        None => {
+            nothing_chosen(app);
+            Vec::new()
+        }
+    }
+}
+
+fn reconnect(app: &mut App) -> Vec<Effect> {
+    match app.link.state {
+        State::Waiting { .. } => return vec![Effect::Reconnect],
+        State::Connecting => hint(app, "an attempt is under way"),
+        State::Connected => hint(app, "the connection stands"),
+    }
+    Vec::new()
+}
+
+fn nothing_chosen(app: &mut App) {
+    hint(app, "there is no job under the cursor");
+}
+
+fn hint(app: &mut App, text: &str) {
+    app.toast = Some(Toast::new(Tone::Hint, text, app.now.mono));
+}

@@ -1,0 +1,66 @@
+//! What can happen to the screen, and what it asks of the world.
+
+use jobtop_core::JobId;
+use jobtop_core::proto::message::Message;
+
+use super::act::Verb;
+use super::link::State;
+use crate::keymap::Chord;
+
+/// Something happened.
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    /// A key was pressed.
+    Key(Chord),
+    /// Text was pasted.
+    Paste(String),
+    /// The daemon said something.
+    Message(Message),
+    /// The connection stands differently.
+    Link(State),
+    /// The daemon answered a request.
+    Answer(Answer),
+    /// The daemon refused something that no key asked for.
+    Refused(String),
+    /// A frame is about to be drawn.
+    Tick,
+    /// A frame was drawn, and had room for so much.
+    Shown(Shown),
+}
+
+/// The daemon's answer to a request about a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// The job.
+    pub(crate) id: JobId,
+    /// What was asked.
+    pub(crate) verb: Verb,
+    /// The job's revision after it, or the daemon's refusal in its own words.
+    pub(crate) result: Result<Option<u64>, String>,
+}
+
+/// What a frame had room for, so that pages and scrolling fit what is seen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Shown {
+    /// Rows of the list.
+    pub(crate) rows: usize,
+    /// Lines that a job's detail has, and how many were seen.
+    pub(crate) detail: (usize, usize),
+    /// Lines that the help has, and how many were seen.
+    pub(crate) help: (usize, usize),
+}
+
+/// Something for the world to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Effect {
+    /// Ask the daemon.
+    Ask(JobId, Verb),
+    /// Try to connect at once.
+    Reconnect,
+    /// Draw everything afresh.
+    Redraw,
+    /// Give the terminal back to the shell for a while.
+    Suspend,
+    /// Leave.
+    Quit,
+}

@@ -1,0 +1,56 @@
+//! What the daemon says, taken into the picture.
+
+use jobtop_core::mirror::Changed;
+use jobtop_core::proto::message::Message;
+
+use super::link::State;
+use super::toast::{Toast, Tone};
+use super::{App, Screen, act};
+
+/// Takes a message over.
+pub(super) fn take(app: &mut App, message: &Message) {
+    let id = match message {
+        Message::JobSnapshot { job, .. } => Some(job.id),
+        Message::JobUpdate { job_id, .. } | Message::JobRemoved { job_id, .. } => Some(*job_id),
+        _ => None,
+    };
+    let status = |app: &App| id.and_then(|id| app.mirror.get(id)).map(|job| job.status);
+    let before = status(app);
+    let changed = app.mirror.apply(message);
+    if before != status(app) || app.filters.is_typed() {
+        app.rows.spoil();
+    }
+    match changed {
+        Changed::Nothing => {}
+        Changed::Job(id) => {
+            if app.mirror.get(id).is_some() {
+                app.heard.insert(id, app.now.wall);
+            } else {
+                app.heard.remove(&id);
+            }
+            act::seen(app, id);
+        }
+        Changed::All => {
+            app.heard.retain(|id, _| app.mirror.get(*id).is_some());
+            app.rows.spoil();
+        }
+    }
+}
+
+/// The connection stands differently.
+pub(super) fn link(app: &mut App, state: State) {
+    if app.link.enter(state, app.now.wall) {
+        act::lost(app);
+    }
+}
+
+/// A job that is shown whole may have left the live set: back to the list, and say so.
+pub(super) fn leave_absent(app: &mut App, was: Option<jobtop_core::JobId>) {
+    if let (Screen::Detail(_), Some(id)) = (app.screen, was)
+        && app.mirror.get(id).is_none()
+    {
+        app.screen = Screen::List;
+        let text = "that job is no longer in the live set (24 h after its end it is history)";
+        app.toast = Some(Toast::new(Tone::Hint, text, app.now.mono));
+    }
+}

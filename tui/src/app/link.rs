@@ -1,0 +1,64 @@
+//! How we stand with the daemon, as the header says it.
+
+use jobtop_core::Timestamp;
+
+/// The connection.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Link {
+    /// Where it stands.
+    pub(crate) state: State,
+    /// Since when the picture is no longer kept up to date.
+    lost_at: Option<Timestamp>,
+    /// Whether it ever stood.
+    pub(crate) ever: bool,
+}
+
+/// Where the connection stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    /// An attempt is under way.
+    Connecting,
+    /// It stands.
+    Connected,
+    /// It broke, or could not be made.
+    Waiting {
+        /// Why.
+        reason: String,
+        /// When the next attempt is due, on the monotonic clock.
+        retry_at: u64,
+    },
+}
+
+impl Link {
+    /// Before the first attempt.
+    pub(crate) fn new() -> Self {
+        Self {
+            state: State::Connecting,
+            lost_at: None,
+            ever: false,
+        }
+    }
+
+    /// Whether something can be asked of the daemon.
+    pub(crate) fn is_up(&self) -> bool {
+        self.state == State::Connected
+    }
+
+    /// Since when the picture is old.
+    pub(crate) fn lost_at(&self) -> Option<Timestamp> {
+        self.lost_at
+    }
+
+    /// Takes a new state over; returns whether the connection was lost by it.
+    pub(crate) fn enter(&mut self, state: State, now: Timestamp) -> bool {
+        let was_up = self.is_up();
+        self.state = state;
+        if self.is_up() {
+            self.lost_at = None;
+            self.ever = true;
+        } else if was_up {
+            self.lost_at = Some(now);
+        }
+        was_up && !self.is_up()
+    }
+}

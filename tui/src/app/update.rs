@@ -1,0 +1,100 @@
+//! The one way in which the state changes.
+
+use jobtop_core::{Now, Status};
+
+use super::rows::Make;
+use super::toast::{Toast, Tone};
+use super::{App, Counts, Effect, Event, Mode, act, browse, confirm, feed, help, typing};
+use crate::keymap::{self, Chord};
+
+/// Takes an event over and returns what the world is to do.
+pub(crate) fn update(app: &mut App, event: Event, now: Now) -> Vec<Effect> {
+    app.now = now;
+    match event {
+        Event::Key(chord) => return key(app, chord),
+        Event::Paste(text) => {
+            if let Mode::Typing(typing) = app.mode.clone() {
+                typing::paste(app, typing, &text);
+            }
+        }
+        Event::Message(message) => feed::take(app, &message),
+        Event::Link(state) => feed::link(app, state),
+        Event::Answer(answer) => act::answered(app, &answer),
+        Event::Refused(words) => {
+            app.toast = Some(Toast::new(Tone::Refusal, words, now.mono));
+        }
+        Event::Tick => app.settle(),
+        Event::Shown(shown) => app.shown = shown,
+    }
+    Vec::new()
+}
+
+fn key(app: &mut App, chord: Chord) -> Vec<Effect> {
+    app.rows.hold(app.now.mono);
+    let action = keymap::action(app.context(), chord);
+    match app.mode.clone() {
+        Mode::Typing(typing) => typing::key(app, typing, action, chord),
+        Mode::Confirm(question) => confirm::key(app, question, action),
+        Mode::Help(scroll) => help::key(app, scroll, action),
+        Mode::Browse => match action {
+            Some(action) => browse::key(app, action, chord),
+            None => Vec::new(),
+        },
+    }
+}
+
+impl App {
+    /// Puts in order what the events since the last frame have changed.
+    fn settle(&mut self) {
+        if self
+            .toast
+            .as_ref()
+            .is_some_and(|t| t.until <= self.now.mono)
+        {
+            self.toast = None;
+        }
+        confirm::review(self);
+        if self.rows.due().is_some() {
+            self.count();
+            let was = self.rows.cursor();
+            let still = matches!(self.mode, Mode::Confirm(_)) || !self.rows.is_due(self.now.mono);
+            // A list that shows nothing yet has nothing that could move.
+            if still && !self.rows.order().is_empty() {
+                self.rows.drop_absent(|id| self.mirror.get(id).is_some());
+            } else {
+                self.make(Make::Gently);
+            }
+            feed::leave_absent(self, was);
+        }
+    }
+
+    /// Lists what the filters let through, everything where it belongs.
+    pub(super) fn make_afresh(&mut self) {
+        self.make(Make::Afresh);
+    }
+
+    fn make(&mut self, how: Make) {
+        let (mirror, filters, now) = (&self.mirror, &self.filters, self.now.wall);
+        self.rows.make(
+            mirror.iter(),
+            |job| filters.lets(job, now),
+            self.shown.rows,
+            how,
+        );
+    }
+
+    fn count(&mut self) {
+        let mut counts = Counts::default();
+        for job in self.mirror.iter() {
+            for (status, count) in Status::ALL.iter().zip(&mut counts.by_status) {
+                *count += usize::from(*status == job.status);
+            }
+            if let Some(count) = counts.by_type.get_mut(&job.job_type) {
+                *count += 1;
+            } else {
+                counts.by_type.insert(job.job_type.clone(), 1);
+            }
+        }
+        self.counts = counts;
+    }
+}

@@ -1,0 +1,32 @@
+//! When the picture changes by itself: ages and countdowns once a second, notices when they go.
+
+use super::link::State;
+use super::{App, Mode};
+
+/// How long the screen may sleep when nothing on it moves, in milliseconds.
+const LONGEST_MS: u64 = 60_000;
+
+impl App {
+    /// Milliseconds until the next frame is due though nothing happens.
+    pub(crate) fn wake_in(&self) -> u64 {
+        let mono = self.now.mono;
+        let wall = u64::try_from(self.now.wall.0).unwrap_or(0);
+        let still = self.mirror.is_empty() && matches!(self.link.state, State::Connected);
+        let second = if still {
+            LONGEST_MS
+        } else {
+            1_000 - wall % 1_000
+        };
+        let toast = self.toast.as_ref().map(|toast| toast.until);
+        let held = self
+            .rows
+            .due()
+            .filter(|_| !matches!(self.mode, Mode::Confirm(_)));
+        [toast, held]
+            .into_iter()
+            .flatten()
+            .map(|at| at.saturating_sub(mono))
+            .fold(second, u64::min)
+            .max(1)
+    }
+}

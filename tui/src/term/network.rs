@@ -1,0 +1,153 @@
+//! Our end of the link to the daemon: its events by our names, requests with their answers.
+
+use std::collections::HashMap;
+
+use jobtop_client::link::{self, LinkHandle, LinkState};
+use jobtop_client::{Endpoint, requests};
+use jobtop_core::JobId;
+use jobtop_core::proto::message::{ErrorMessage, Message};
+use jobtop_core::proto::request::Subscribe;
+use serde::Deserialize;
+use tokio::sync::mpsc;
+
+use crate::app::act::Verb;
+use crate::app::link::State;
+use crate::app::{Answer, Event};
+use crate::clock;
+
+/// The link, and what was asked over it.
+pub(super) struct Network {
+    handle: LinkHandle,
+    events: mpsc::Receiver<link::Event>,
+    asked: HashMap<String, (JobId, Verb)>,
+    count: u64,
+}
+
+impl Network {
+    /// Begins to connect, and goes on trying as long as this lives.
+    pub(super) fn open(endpoint: Endpoint) -> Self {
+        let everything = Subscribe {
+            channel: "jobs".to_owned(),
+            snapshot: true,
+            after: None,
+            epoch: None,
+        };
+        let (handle, events) = link::connect(endpoint, vec![everything]);
+        Self {
+            handle,
+            events,
+            asked: HashMap::new(),
+            count: 0,
+        }
+    }
+
+    /// Waits for the next event; `None` once the link has ended. Nothing is lost if the wait is given up.
+    pub(super) async fn next(&mut self) -> Option<link::Event> {
+        self.events.recv().await
+    }
+
+    /// The next event, if there is one.
+    pub(super) fn ready(&mut self) -> Option<link::Event> {
+        self.events.try_recv().ok()
+    }
+
+    /// Tries to connect at once.
+    pub(super) fn retry_now(&self) {
+        self.handle.retry_now();
+    }
+
+    /// Sends a request; what comes back at once is that it could not be sent.
+    pub(super) fn ask(&mut self, id: JobId, verb: Verb) -> Option<Event> {
+        self.count += 1;
+        let request = format!("screen-{}", self.count);
+        let make = match verb {
+            Verb::Pause => requests::pause,
+            Verb::Resume => requests::resume,
+            Verb::Cancel => requests::cancel,
+            Verb::Retry => requests::retry,
+        };
+        match self.handle.try_send(make(&request, &id.to_string())) {
+            Ok(()) => {
+                self.asked.insert(request, (id, verb));
+                None
+            }
+            Err(offline) => Some(Event::Answer(Answer {
+                id,
+                verb,
+                result: Err(offline.to_string()),
+            })),
+        }
+    }
+
+    /// What an event of the link means for the screen.
+    pub(super) fn translate(&mut self, event: link::Event) -> Option<Event> {
+        match event {
+            link::Event::State(state) => Some(Event::Link(self.state(state))),
+            link::Event::Message(message) => self.message(message),
+        }
+    }
+
+    fn state(&mut self, state: LinkState) -> State {
+        // A new connection answers nothing that was asked on an old one.
+        self.asked.clear();
+        match state {
+            LinkState::Connecting { .. } => State::Connecting,
+            LinkState::Connected { .. } => State::Connected,
+            LinkState::Waiting {
+                reason, retry_in, ..
+            } => {
+                let wait = u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX);
+                State::Waiting {
+                    reason,
+                    retry_at: clock::now().mono.saturating_add(wait),
+                }
+            }
+        }
+    }
+
+    fn message(&mut self, message: Message) -> Option<Event> {
+        match message {
+            Message::Ok { request_id, body } => {
+                let (id, verb) = self.asked.remove(&request_id)?;
+                Some(Event::Answer(Answer {
+                    id,
+                    verb,
+                    result: Ok(revision(&body)),
+                }))
+            }
+            Message::Error(error) => Some(self.error(error)),
+            Message::JobSnapshot { .. }
+            | Message::SnapshotEnd(_)
+            | Message::JobUpdate { .. }
+            | Message::JobRemoved { .. }
+            | Message::Subscribed(_) => Some(Event::Message(message)),
+            _ => None,
+        }
+    }
+
+    fn error(&mut self, error: ErrorMessage) -> Event {
+        let request = error.request_id.as_ref().and_then(|id| id.as_str());
+        match request.and_then(|request| self.asked.remove(request)) {
+            Some((id, verb)) => Event::Answer(Answer {
+                id,
+                verb,
+                result: Err(error.message),
+            }),
+            None => Event::Refused(error.message),
+        }
+    }
+}
+
+/// The revision of the job in an answer.
+fn revision(body: &str) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Body {
+        job: Job,
+    }
+    #[derive(Deserialize)]
+    struct Job {
+        revision: u64,
+    }
+    let body: Body = serde_json::from_str(body).ok()?;
+    Some(body.job.revision)
+}

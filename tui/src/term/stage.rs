@@ -1,0 +1,322 @@
+//! The loop: keys, the daemon's news, signals and time go in, frames and requests come out.
+//!
+//! It never waits for the network: the link is a task of its own, and asking is handing over a frame. News are not even
+//! looked at while a frame is due anyway: the channel fills, the socket is not read, and the daemon sends the newest state
+//! of each job when there is room again.
+
+use std::io;
+use std::time::Duration;
+
+use crossterm::event::EventStream;
+use futures_util::StreamExt;
+use ratatui::Terminal;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::backend::Quiet;
+use super::guard::{self, Guard};
+use super::input;
+use super::look;
+use super::network::Network;
+use super::pace::{Pace, Wanted};
+use super::panics::Watch;
+use super::{Error, Goodbye, Options};
+use crate::app::{App, Effect, Event, Settings, update};
+use crate::{clock, view};
+
+/// At most so much news goes into one frame: more of it waits for the next.
+const NEWS_PER_FRAME: usize = 4_096;
+/// How long to wait for the shell to take over after it was asked to.
+const SUSPENDS_WITHIN: Duration = Duration::from_millis(300);
+
+/// Shows the screen on the terminal until it is left.
+pub(super) async fn play(options: &Options, panics: &Watch) -> Result<Goodbye, Error> {
+    let network = Network::open(options.endpoint.clone());
+    let settings = settings(options);
+    let signals = Signals::new().map_err(Error::Start)?;
+    let wraps = !settings.ascii;
+    let guard = Guard::take().map_err(Error::Terminal)?;
+    let terminal = Terminal::new(Quiet::new(wraps)).map_err(Error::Terminal)?;
+    let stage = Stage {
+        app: App::new(settings, clock::now()),
+        network,
+        terminal,
+        guard: Some(guard),
+        keys: Some(EventStream::new()),
+        signals,
+        pace: Pace::default(),
+    };
+    stage.run(panics).await
+}
+
+fn settings(options: &Options) -> Settings {
+    let look = look::decide(options.color, options.ascii, |name| {
+        std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+    });
+    if look.color {
+        // The library reads NO_COLOR too, but knows nothing of --color.
+        crossterm::style::force_color_output(true);
+    }
+    Settings {
+        endpoint: options.endpoint.to_string(),
+        curl: curl(&options.endpoint),
+        color: look.color,
+        ascii: look.ascii,
+        read_only: options.read_only,
+        zone: jiff::tz::TimeZone::system(),
+    }
+}
+
+/// The way to the daemon as `curl` wants it.
+fn curl(endpoint: &jobtop_client::Endpoint) -> String {
+    match endpoint {
+        jobtop_client::Endpoint::Unix(path) => {
+            let path = path.to_string_lossy();
+            let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@".contains(c);
+            if path.chars().all(plain) {
+                format!("--unix-socket {path} http://localhost")
+            } else {
+                let quoted = path.replace('\'', "'\\''");
+                format!("--unix-socket '{quoted}' http://localhost")
+            }
+        }
+        tcp @ jobtop_client::Endpoint::Tcp { .. } => {
+            let shown = tcp.to_string();
+            format!("http://{}", shown.strip_prefix("ws://").unwrap_or(&shown))
+        }
+    }
+}
+
+struct Stage {
+    app: App,
+    network: Network,
+    terminal: Terminal<Quiet>,
+    /// `None` while the shell has the terminal.
+    guard: Option<Guard>,
+    /// `None` while the shell has the terminal: it reads from it in a thread of its own.
+    keys: Option<EventStream>,
+    signals: Signals,
+    pace: Pace,
+}
+
+/// What woke the loop.
+enum Woken {
+    Key(Option<io::Result<crossterm::event::Event>>),
+    News(Option<jobtop_client::link::Event>),
+    Signal(i32),
+    Panic,
+    Due,
+}
+
+impl Stage {
+    async fn run(mut self, panics: &Watch) -> Result<Goodbye, Error> {
+        self.draw()?;
+        loop {
+            let leave = match self.wait(panics).await {
+                Woken::Key(Some(Ok(raw))) => self.key(raw).await?,
+                // The terminal is gone: there is nobody to show anything to.
+                Woken::Key(Some(Err(_)) | None) => {
+                    return Ok(Goodbye {
+                        line: None,
+                        signal: Some(SignalKind::hangup().as_raw_value()),
+                    });
+                }
+                Woken::Signal(number) => {
+                    return Ok(Goodbye {
+                        line: None,
+                        signal: Some(number),
+                    });
+                }
+                Woken::Panic => false,
+                Woken::News(event) => {
+                    self.news(event);
+                    false
+                }
+                Woken::Due => {
+                    self.pace.want(Wanted::Now);
+                    false
+                }
+            };
+            if leave {
+                return Ok(self.goodbye());
+            }
+            if !guard::is_taken() {
+                // A panic has given the terminal back: whoever called says what it was.
+                return Ok(Goodbye {
+                    line: None,
+                    signal: None,
+                });
+            }
+            if self.pace.is_wanted() && self.pace.due_in(clock::now().mono, 0) == 0 {
+                self.drain();
+                self.draw()?;
+            }
+        }
+    }
+
+    async fn wait(&mut self, panics: &Watch) -> Woken {
+        let now = clock::now();
+        self.app.now = now;
+        let due = Duration::from_millis(self.pace.due_in(now.mono, self.app.wake_in()));
+        // Until the first picture is whole, every piece is taken as it comes: it is painted when it is complete.
+        let hungry = !self.pace.is_wanted() || self.app.mirror.position().is_none();
+        let Self {
+            keys,
+            network,
+            signals,
+            ..
+        } = self;
+        let key = async {
+            match keys {
+                Some(keys) => keys.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        // Every arm may be given up: streams and channels keep what was not taken.
+        tokio::select! {
+            biased;
+            number = signals.next() => Woken::Signal(number),
+            () = panics.heard() => {
+                guard::restore();
+                Woken::Panic
+            }
+            key = key => Woken::Key(key),
+            () = tokio::time::sleep(due) => Woken::Due,
+            event = network.next(), if hungry => Woken::News(event),
+        }
+    }
+
+    /// A key, or another event of the terminal; returns whether to leave.
+    async fn key(&mut self, raw: crossterm::event::Event) -> Result<bool, Error> {
+        let Some(event) = input::event(raw) else {
+            return Ok(false);
+        };
+        self.pace.want(Wanted::Now);
+        for effect in update(&mut self.app, event, clock::now()) {
+            match effect {
+                Effect::Ask(id, verb) => {
+                    if let Some(event) = self.network.ask(id, verb) {
+                        update(&mut self.app, event, clock::now());
+                    }
+                }
+                Effect::Reconnect => self.network.retry_now(),
+                Effect::Redraw => self.terminal.clear().map_err(Error::Terminal)?,
+                Effect::Suspend => self.suspend().await?,
+                Effect::Quit => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
+    fn news(&mut self, event: Option<jobtop_client::link::Event>) {
+        let Some(event) = event else { return };
+        let whole = self.app.mirror.position().is_some();
+        if let Some(event) = self.network.translate(event) {
+            update(&mut self.app, event, clock::now());
+            self.pace.want(Wanted::Soon);
+            if !whole && self.app.mirror.position().is_some() {
+                self.pace.want(Wanted::Now);
+            }
+        }
+    }
+
+    /// Takes over what has come in the meantime, so that a frame shows the newest.
+    fn drain(&mut self) {
+        for _ in 0..NEWS_PER_FRAME {
+            let Some(event) = self.network.ready() else {
+                return;
+            };
+            self.news(Some(event));
+        }
+    }
+
+    fn draw(&mut self) -> Result<(), Error> {
+        update(&mut self.app, Event::Tick, clock::now());
+        let mut shown = self.app.shown;
+        self.terminal
+            .draw(|frame| shown = view::draw(&self.app, frame))
+            .map_err(Error::Terminal)?;
+        update(&mut self.app, Event::Shown(shown), clock::now());
+        self.pace.drawn(clock::now().mono);
+        Ok(())
+    }
+
+    /// Gives the terminal to the shell and stops until somebody continues us.
+    async fn suspend(&mut self) -> Result<(), Error> {
+        self.keys = None;
+        self.guard = None;
+        // The whole group, as the terminal itself would: who started us may wait in it.
+        let asked = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+        if asked.is_ok() {
+            // A shell without job control does not stop us: then we are simply back.
+            let _ = tokio::time::timeout(SUSPENDS_WITHIN, self.signals.continued.recv()).await;
+        }
+        self.guard = Some(Guard::take().map_err(Error::Terminal)?);
+        self.keys = Some(EventStream::new());
+        self.terminal.clear().map_err(Error::Terminal)
+    }
+
+    fn goodbye(&self) -> Goodbye {
+        let line = match (self.app.link.is_up(), self.app.live()) {
+            (false, _) | (true, 0) => "left the screen".to_owned(),
+            (true, 1) => "left the screen; 1 job goes on, jobtop shows it again".to_owned(),
+            (true, live) => {
+                format!("left the screen; {live} jobs go on, jobtop shows them again")
+            }
+        };
+        Goodbye {
+            line: Some(line),
+            signal: None,
+        }
+    }
+}
+
+/// The signals that end the screen, and the one that continues it.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    quit: Signal,
+    continued: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+            quit: signal(SignalKind::quit())?,
+            continued: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
+        })
+    }
+
+    /// The number of the next signal that is to end the screen.
+    async fn next(&mut self) -> i32 {
+        let kind = tokio::select! {
+            _ = self.terminate.recv() => SignalKind::terminate(),
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
+            _ = self.hangup.recv() => SignalKind::hangup(),
+            _ = self.quit.recv() => SignalKind::quit(),
+        };
+        kind.as_raw_value()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_for_curl_can_be_pasted() {
+        for (target, expected) in [
+            (
+                "unix:/run/j.sock",
+                "--unix-socket /run/j.sock http://localhost",
+            ),
+            ("unix:/tmp/a b", "--unix-socket '/tmp/a b' http://localhost"),
+            ("ws://127.0.0.1:7411", "http://127.0.0.1:7411"),
+        ] {
+            assert_eq!(curl(&target.parse().unwrap()), expected);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The question before a job is cancelled. It names the job; No is the default.
+//!
+//! ```text
+//! ╭ Cancel this job? ────────────────────────╮
+//! │ orders-2026-11.csv                       │
+//! │ csv_processing of analyst1               │
+//! │ running, 41.7% done, 12m old             │
+//! │                                          │
+//! │ What it has done so far may be lost.     │
+//! │                                          │
+//! │ y cancel the job     Esc or Enter: No    │
+//! ╰──────────────────────────────────────────╯
+//! ```
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Clear, Paragraph};
+
+use super::theme::Theme;
+use super::{cell, format, words};
+use crate::app::App;
+use crate::app::confirm::Question;
+
+pub(super) fn draw(app: &App, question: Question, frame: &mut Frame<'_>, theme: Theme) {
+    let Some(job) = app.mirror.get(question.id) else {
+        return;
+    };
+    let area = frame.area();
+    let width = 54.min(area.width);
+    let inner = usize::from(width).saturating_sub(4);
+    let age = format::age(app.clock().ms_since(job.created_at));
+    let percent = format::percent(job.progress);
+    let state = words::status(app, job, theme);
+    let mut lines = vec![
+        Line::styled(cell::fit(&job.name, inner, theme), theme.title()),
+        Line::raw(cell::fit(
+            &format!("{} of {}", job.job_type, job.user_id),
+            inner,
+            theme,
+        )),
+        Line::raw(format!("{state}, {percent} done, {age} old")),
+        Line::raw(""),
+        Line::from(vec![
+            Span::styled("y", theme.key()),
+            Span::raw(" cancel it    "),
+            Span::styled(" No (Esc, Enter) ", theme.chosen()),
+        ]),
+    ];
+    if area.height >= 14 {
+        lines.insert(3, Line::raw(""));
+        let warning = "The program is ended; what it has not finished is lost.";
+        for (nth, line) in cell::wrap(warning, inner).into_iter().enumerate() {
+            lines.insert(4 + nth, Line::styled(line, theme.warning()));
+        }
+    }
+    let height = (lines.len() as u16 + 2).min(area.height);
+    let at = centred(area, width, height);
+    let block = Block::bordered()
+        .border_set(theme.border())
+        .border_style(theme.warning())
+        .title(" Cancel this job? ")
+        .title_style(theme.title())
+        .padding(ratatui::widgets::Padding::horizontal(1));
+    frame.render_widget(Clear, at);
+    frame.render_widget(Paragraph::new(lines).style(Style::new()).block(block), at);
+}
+
+/// A place of that size in the middle.
+pub(super) fn centred(area: Rect, width: u16, height: u16) -> Rect {
+    Rect {
+        x: area.x + (area.width.saturating_sub(width)) / 2,
+        y: area.y + (area.height.saturating_sub(height)) / 2,
+        width: width.min(area.width),
+        height: height.min(area.height),
+    }
+}

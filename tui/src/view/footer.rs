@@ -1,0 +1,90 @@
+//! The last line: the keys that count for the chosen job now.
+//!
+//! ```text
+//! p pause  x cancel  Enter detail  / filter  ? help  q quit
+//! ```
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::cell;
+use super::theme::Theme;
+use crate::app::act::{self, Verb};
+use crate::app::link::State;
+use crate::app::{App, Mode};
+use crate::keymap::{self, Action, Binding, Context};
+
+pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) {
+    if let (Mode::Typing(_), Some(mistake)) = (&app.mode, app.filters.mistake()) {
+        cell::put(buffer, area, &mistake.to_string(), theme.bad(), theme);
+        return;
+    }
+    let context = app.context();
+    let hints: Vec<_> = keymap::of(context)
+        .filter(|row| !row.word.is_empty())
+        .filter_map(|row| Some((row.chords.first()?.to_string(), word(app, row)?, row.action)))
+        .collect();
+    let wide = |(key, word, _): &(String, &str, Action)| cell::width(key) + cell::width(word) + 3;
+    // Help and quit are always there; the others as far as they fit.
+    let is_last = |action: Action| matches!(action, Action::Help | Action::Quit);
+    let mut room = usize::from(area.width) + 2;
+    for hint in hints.iter().filter(|hint| is_last(hint.2)) {
+        room = room.saturating_sub(wide(hint));
+    }
+    let mut at = area;
+    for hint in &hints {
+        if !is_last(hint.2) {
+            if wide(hint) > room {
+                continue;
+            }
+            room -= wide(hint);
+        }
+        at = one(buffer, at, &hint.0, hint.1, theme);
+    }
+    if context == Context::Typing {
+        let example = "status:failed  type:csv_processing  user:ann  progress>50  -word";
+        cell::put(buffer, at, example, theme.faint(), theme);
+    }
+}
+
+fn one(buffer: &mut Buffer, at: Rect, key: &str, word: &str, theme: Theme) -> Rect {
+    let taken = cell::put(buffer, at, key, theme.key(), theme) + 1;
+    let at = shifted(at, taken);
+    let taken = cell::put(buffer, at, word, Style::new(), theme) + 2;
+    shifted(at, taken)
+}
+
+fn shifted(at: Rect, by: u16) -> Rect {
+    let by = by.min(at.width);
+    Rect {
+        x: at.x + by,
+        width: at.width - by,
+        ..at
+    }
+}
+
+/// The word of a key for the present moment; `None` if the key would do nothing now.
+fn word(app: &App, row: &Binding) -> Option<&'static str> {
+    let job = app.chosen();
+    let can = |verb: Verb| job.is_some_and(|job| act::objection(app, job, verb).is_none());
+    match row.action {
+        Action::Pause => {
+            let verb = act::pause_or_resume(job?);
+            can(verb).then_some(verb.word())
+        }
+        Action::Cancel => can(Verb::Cancel).then_some(row.word),
+        Action::Retry => can(Verb::Retry).then_some(row.word),
+        Action::Open => job.map(|_| row.word),
+        Action::Reconnect => {
+            matches!(app.link.state, State::Waiting { .. }).then_some("reconnect now")
+        }
+        Action::Back if app.context() == Context::List => {
+            app.filters.is_set().then_some("clear filter")
+        }
+        // In the detail Esc says it.
+        Action::Quit if app.context() == Context::Detail => None,
+        Action::Yes | Action::No if app.context() == Context::Confirm => None,
+        _ => Some(row.word),
+    }
+}

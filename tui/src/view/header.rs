@@ -1,0 +1,119 @@
+//! The first line: who we are, and how we stand with the daemon. It is never left out.
+//!
+//! ```text
+//! jobtop  ● connected unix:/run/user/1000/jobtop/jobtopd.sock
+//! jobtop  ○ reconnecting: connection refused · data of 14s ago · next attempt in 3s · r now
+//! ```
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::cell;
+use super::format;
+use super::theme::Theme;
+use crate::app::App;
+use crate::app::link::State;
+
+pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) {
+    let mut at = area;
+    let said = said(app, theme);
+    let room = usize::from(area.width).saturating_sub(9);
+    let text = said
+        .forms
+        .iter()
+        .find(|form| cell::width(form) <= room)
+        .or(said.forms.last());
+    if let Some(text) = text {
+        // The name of the program is the first thing to go.
+        if area.width >= 48 {
+            let name = Rect { width: 6, ..at };
+            cell::put(buffer, name, "jobtop", theme.title(), theme);
+            at.x += 8;
+            at.width -= 8;
+        }
+        let taken = cell::put(buffer, at, text, said.style, theme);
+        if app.settings.read_only && at.width > taken + 14 {
+            let at = Rect {
+                x: at.x + taken + 2,
+                width: at.width - taken - 2,
+                ..at
+            };
+            cell::put(buffer, at, "read-only", theme.warning(), theme);
+        }
+    }
+}
+
+/// The state of the connection in forms from long to short, and how it looks.
+struct Said {
+    forms: Vec<String>,
+    style: Style,
+}
+
+fn said(app: &App, theme: Theme) -> Said {
+    let endpoint = theme.text(&app.settings.endpoint);
+    let dot = theme.dot();
+    let off = theme.pick("○", "o");
+    match &app.link.state {
+        State::Connected => {
+            let on = theme.pick("●", "*");
+            Said {
+                forms: vec![
+                    format!("{on} connected {endpoint}"),
+                    format!("{on} {endpoint}"),
+                    format!("{on} connected"),
+                ],
+                style: theme.good(),
+            }
+        }
+        State::Connecting => {
+            let doing = if app.link.ever {
+                "reconnecting"
+            } else {
+                "connecting"
+            };
+            let dots = theme.ellipsis();
+            let age = data_of(app).map_or(String::new(), |age| format!("{dot}{age}"));
+            Said {
+                forms: vec![
+                    format!("{off} {doing} to {endpoint}{dots}{age}"),
+                    format!("{off} {doing}{dots}{age}"),
+                    format!("{off} {doing}{dots}"),
+                ],
+                style: theme.warning(),
+            }
+        }
+        State::Waiting { reason, retry_at } => {
+            let reason = theme.text(reason);
+            let seconds = retry_at.saturating_sub(app.now.mono).div_ceil(1_000);
+            let next = format!("next attempt in {seconds}s");
+            let doing = if app.link.ever {
+                "reconnecting"
+            } else {
+                "not connected"
+            };
+            let age = data_of(app).map_or(String::new(), |age| format!("{dot}{age}"));
+            let short_reason = cell::fit(&reason, 36, theme);
+            let offline = app.link.lost_at().map_or(String::new(), |lost| {
+                format!(" {}", format::age(app.now.wall.ms_since(lost)))
+            });
+            Said {
+                forms: vec![
+                    format!("{off} {doing}: {reason}{age}{dot}{next}{dot}r now"),
+                    format!("{off} {doing}: {short_reason}{age}{dot}{next}{dot}r now"),
+                    format!("{off} {doing}{age}{dot}{next}{dot}r now"),
+                    format!("{off} offline{offline}{dot}retry in {seconds}s{dot}r now"),
+                    format!("{off} offline{offline}{dot}r: retry"),
+                ],
+                style: theme.bad(),
+            }
+        }
+    }
+}
+
+/// How old the picture is.
+fn data_of(app: &App) -> Option<String> {
+    let lost = app.link.lost_at()?;
+    let age = format::age(app.now.wall.ms_since(lost));
+    Some(format!("data of {age} ago"))
+}

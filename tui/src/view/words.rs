@@ -1,0 +1,56 @@
+//! What is said of a job in a few words: its status, when it will be done, how fast it goes.
+
+use jobtop_core::Status;
+use jobtop_core::proto::view::View;
+
+use super::format;
+use super::theme::Theme;
+use crate::app::{App, act};
+
+/// The word for the status: the fact, or what is asked and has not happened yet ("pausing…").
+pub(super) fn status(app: &App, job: &View, theme: Theme) -> String {
+    match act::doing(app, job) {
+        Some(doing) => format!("{doing}{}", theme.pick("…", "...")),
+        None => job.status.word().to_owned(),
+    }
+}
+
+/// When it will be done, or how it stands instead.
+pub(super) fn eta(app: &App, job: &View, theme: Theme) -> String {
+    let unknown = || theme.pick("—", "-").to_owned();
+    let worked = || format::duration(app.active_ms(job));
+    match job.status {
+        Status::Pending => "waiting".to_owned(),
+        Status::Running | Status::Paused if job.stalled_since.is_some() => {
+            let since = job.stalled_since.unwrap_or(app.clock());
+            format!("stalled {}", format::age(app.clock().ms_since(since)))
+        }
+        Status::Running => remaining(app, job).map_or_else(unknown, |ms| {
+            if ms == 0 {
+                "any moment".to_owned()
+            } else {
+                format::to_go(ms)
+            }
+        }),
+        Status::Paused => "paused".to_owned(),
+        Status::Completed => format!("done in {}", worked()),
+        Status::Failed | Status::Cancelled if job.metrics.start_time.is_none() => unknown(),
+        Status::Failed | Status::Cancelled => format!("after {}", worked()),
+    }
+}
+
+/// Milliseconds until the estimated end.
+pub(super) fn remaining(app: &App, job: &View) -> Option<u64> {
+    let at = job.metrics.estimated_completion?;
+    Some(at.ms_since(app.clock()))
+}
+
+/// How fast it goes: items if they are counted, else bytes.
+pub(super) fn rate(app: &App, job: &View) -> Option<String> {
+    if let Some(rate) = job.metrics.items_per_second {
+        return Some(format::rate(rate));
+    }
+    let seconds = app.active_ms(job) as f64 / 1_000.0;
+    let bytes = job.metrics.processed_bytes;
+    (bytes > 0 && seconds >= 0.5).then(|| format::byte_rate(bytes as f64 / seconds))
+}
