@@ -12,4 +12,7 @@ pub mod reporter;
 pub mod requests;
 pub mod rest;
 
+#[cfg(test)]
+mod fake;
+
 pub use endpoint::Endpoint;

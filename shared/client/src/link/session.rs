@@ -135,7 +135,7 @@ impl End {
             Self::Closed(reason) => reason,
             Self::Broken(error) => words::broken(endpoint, &error),
             Self::Gone => words::gone(endpoint),
-            Self::Silent(how_long) => format!("nothing heard for {} s", how_long.as_secs()),
+            Self::Silent(how_long) => format!("nothing heard for {} s", how_long.as_secs_f64()),
         }
     }
 }

@@ -1,1 +1,378 @@
+use std::time::Duration;
 
+use futures_util::{SinkExt, StreamExt};
+use jobtop_core::proto::message::Message;
+use jobtop_core::proto::request::Subscribe;
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use super::{Event, LinkState, Offline, Timing, connect_with};
+use crate::endpoint::Endpoint;
+use crate::fake::{Fake, brisk, soon};
+use crate::requests;
+
+const ID: &str = "job_01JD8ZAAAAAAAAAAAAAAAAAAAA";
+
+fn jobs() -> Vec<Subscribe> {
+    vec![Subscribe {
+        channel: "jobs".to_owned(),
+        snapshot: true,
+        ..Subscribe::default()
+    }]
+}
+
+async fn message(events: &mut mpsc::Receiver<Event>) -> Message {
+    loop {
+        if let Event::Message(message) = soon(events.recv()).await.expect("the link lives") {
+            return message;
+        }
+    }
+}
+
+async fn connected(events: &mut mpsc::Receiver<Event>) {
+    loop {
+        let event = soon(events.recv()).await.expect("the link lives");
+        if matches!(event, Event::State(LinkState::Connected { .. })) {
+            return;
+        }
+    }
+}
+
+async fn reason(events: &mut mpsc::Receiver<Event>) -> String {
+    loop {
+        let event = soon(events.recv()).await.expect("the link lives");
+        if let Event::State(LinkState::Waiting { reason, .. }) = event {
+            return reason;
+        }
+    }
+}
+
+#[tokio::test]
+async fn goes_on_after_a_cut_where_it_was_cut() {
+    let fake = Fake::new();
+    let (_link, mut events) = connect_with(fake.endpoint(), jobs(), brisk());
+
+    let mut peer = fake.accept().await;
+    assert_eq!(
+        peer.hear("subscribe").await,
+        json!({"type": "subscribe", "channel": "jobs", "snapshot": true})
+    );
+    peer.say(json!({"type": "subscribed", "channel": "jobs", "revision": 5, "epoch": 7}))
+        .await;
+    // Cut in the middle of the snapshot: it is asked for anew.
+    drop(peer);
+
+    let mut peer = fake.accept().await;
+    assert_eq!(peer.hear("subscribe").await.get("after"), None);
+    peer.say(json!({"type": "subscribed", "channel": "jobs", "revision": 5, "epoch": 7}))
+        .await;
+    peer.say(json!({"type": "snapshot_end", "channel": "jobs", "revision": 5, "epoch": 7}))
+        .await;
+    peer.say(json!({"type": "job_removed", "channel": "jobs", "jobId": ID, "revision": 9}))
+        .await;
+    loop {
+        if let Message::JobRemoved { revision: 9, .. } = message(&mut events).await {
+            break;
+        }
+    }
+    drop(peer);
+
+    let mut peer = fake.accept().await;
+    assert_eq!(
+        peer.hear("subscribe").await,
+        json!({"type": "subscribe", "channel": "jobs", "snapshot": true, "after": 9, "epoch": 7})
+    );
+    connected(&mut events).await;
+}
+
+#[tokio::test]
+async fn a_frame_is_refused_while_there_is_no_connection() {
+    let fake = Fake::new();
+    let (link, mut events) = connect_with(fake.endpoint(), Vec::new(), brisk());
+    assert_eq!(
+        link.try_send(requests::pause("1", ID)),
+        Err(Offline::NotConnected)
+    );
+
+    let mut peer = fake.accept().await;
+    connected(&mut events).await;
+    link.try_send(requests::pause("2", ID)).unwrap();
+    assert_eq!(
+        peer.hear("pause_job").await,
+        json!({"type": "pause_job", "requestId": "2", "jobId": ID})
+    );
+    drop(peer);
+    reason(&mut events).await;
+    assert_eq!(
+        link.try_send(requests::pause("3", ID)),
+        Err(Offline::NotConnected)
+    );
+    // What was refused is not sent later.
+    let mut peer = fake.accept().await;
+    connected(&mut events).await;
+    link.try_send(requests::resume("4", ID)).unwrap();
+    peer.hear("resume_job").await;
+}
+
+#[tokio::test]
+async fn a_peer_that_says_nothing_any_more_is_left() {
+    let fake = Fake::new();
+    let timing = Timing {
+        ping_every: Duration::from_millis(20),
+        dead_after: Duration::from_millis(100),
+        ..brisk()
+    };
+    let (_link, mut events) = connect_with(fake.endpoint(), Vec::new(), timing);
+    let peer = fake.accept().await;
+    connected(&mut events).await;
+    // The peer is there, and its socket too, but it neither reads nor answers our pings.
+    assert_eq!(reason(&mut events).await, "nothing heard for 0.1 s");
+    drop(peer);
+}
+
+#[tokio::test]
+async fn a_peer_that_answers_pings_is_not_left() {
+    let fake = Fake::new();
+    let timing = Timing {
+        ping_every: Duration::from_millis(10),
+        dead_after: Duration::from_millis(200),
+        ..brisk()
+    };
+    let (_link, mut events) = connect_with(fake.endpoint(), Vec::new(), timing);
+    let mut peer = fake.accept().await;
+    connected(&mut events).await;
+    // Fifty pings are several times the deadline.
+    for _ in 0..50 {
+        let frame = soon(peer.0.next()).await.unwrap().unwrap();
+        assert!(frame.is_ping(), "{frame}");
+    }
+    peer.say(json!({"type": "pong", "revision": 3})).await;
+    assert_eq!(message(&mut events).await, Message::Pong { revision: 3 });
+}
+
+#[tokio::test]
+async fn the_daemons_pings_are_answered() {
+    let fake = Fake::new();
+    let (_link, _events) = connect_with(fake.endpoint(), Vec::new(), brisk());
+    let mut peer = fake.accept().await;
+    peer.say(json!({"type": "ping", "timestamp": "2026-11-24T03:04:17.120Z"}))
+        .await;
+    peer.hear("pong").await;
+    soon(peer.0.send(Frame::Ping(vec![1].into())))
+        .await
+        .unwrap();
+    let pong = soon(peer.0.next()).await.unwrap().unwrap();
+    assert_eq!(pong, Frame::Pong(vec![1].into()));
+}
+
+#[tokio::test]
+async fn why_there_is_no_connection_is_said_in_words() {
+    let fake = Fake::new();
+    let (_link, mut events) = connect_with(fake.endpoint(), Vec::new(), brisk());
+    let at = fake.endpoint();
+
+    let problem = r#"{"type":"about:blank","title":"Forbidden","status":403,"code":"bad_origin","detail":"No \u001b[2Jpage may"}"#;
+    fake.answer(&format!(
+        "HTTP/1.1 403 Forbidden\r\ncontent-length: {}\r\n\r\n{problem}",
+        problem.len()
+    ))
+    .await;
+    let said = reason(&mut events).await;
+    assert!(
+        said.starts_with(&format!("{at} refused the connection: 403 No "))
+            && said.ends_with("page may"),
+        "{said}"
+    );
+    assert!(!said.contains('\u{1b}'), "{said:?}");
+
+    fake.answer("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n")
+        .await;
+    assert_eq!(
+        reason(&mut events).await,
+        format!("{at} refused the connection: 503 Service Unavailable")
+    );
+
+    fake.answer("SSH-2.0-OpenSSH_9.9\r\n\r\n").await;
+    let said = reason(&mut events).await;
+    assert!(said.contains("does not speak our protocol"), "{said}");
+
+    drop(fake.accept_raw().await);
+    assert_eq!(
+        reason(&mut events).await,
+        format!("the connection to {at} broke off")
+    );
+
+    for (code, reason_sent, says) in [
+        (
+            CloseCode::Away,
+            "",
+            "the daemon closed the connection (going down)",
+        ),
+        (
+            CloseCode::Policy,
+            "nothing was heard",
+            "the daemon closed the connection (nothing was heard)",
+        ),
+        (
+            CloseCode::Size,
+            "",
+            "the daemon closed the connection (a message of ours was too large)",
+        ),
+    ] {
+        let mut peer = fake.accept().await;
+        let frame = CloseFrame {
+            code,
+            reason: reason_sent.into(),
+        };
+        soon(peer.0.close(Some(frame))).await.unwrap();
+        assert_eq!(reason(&mut events).await, says);
+    }
+}
+
+#[tokio::test]
+async fn where_nobody_listens_it_says_so_and_keeps_trying() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let endpoint: Endpoint = format!("ws://{address}").parse().unwrap();
+    let (_link, mut events) = connect_with(endpoint, Vec::new(), brisk());
+    for attempt in 1..=3 {
+        let said = soon(events.recv()).await.unwrap();
+        assert_eq!(said, Event::State(LinkState::Connecting { attempt }));
+        let Event::State(LinkState::Waiting {
+            reason,
+            attempt: failed,
+            retry_in,
+        }) = soon(events.recv()).await.unwrap()
+        else {
+            panic!("it waits");
+        };
+        assert_eq!(
+            reason,
+            format!("connection refused: no daemon listens at ws://{address}")
+        );
+        assert_eq!(failed, attempt);
+        assert!(retry_in <= brisk().backoff.max, "{retry_in:?}");
+    }
+    // Somebody does now.
+    let listener = TcpListener::bind(address).await.unwrap();
+    let (stream, _) = soon(listener.accept()).await.unwrap();
+    let mut socket = soon(tokio_tungstenite::accept_async(stream)).await.unwrap();
+    soon(socket.send(Frame::text(r#"{"type":"welcome","clientId":"c"}"#)))
+        .await
+        .unwrap();
+    connected(&mut events).await;
+}
+
+#[tokio::test]
+async fn the_wait_can_be_cut_short() {
+    let timing = Timing {
+        backoff: crate::backoff::Backoff {
+            min: Duration::from_secs(3600),
+            max: Duration::from_secs(3600),
+            ..brisk().backoff
+        },
+        ..brisk()
+    };
+    let fake = Fake::new();
+    let (link, mut events) = connect_with(fake.endpoint(), Vec::new(), timing);
+    drop(fake.accept_raw().await);
+    reason(&mut events).await;
+    link.retry_now();
+    let _peer = fake.accept().await;
+    connected(&mut events).await;
+}
+
+#[tokio::test]
+async fn closing_says_goodbye_and_ends_the_events() {
+    let fake = Fake::new();
+    let (link, mut events) = connect_with(fake.endpoint(), Vec::new(), brisk());
+    let mut peer = fake.accept().await;
+    connected(&mut events).await;
+    link.close();
+    let said = soon(peer.0.next()).await.unwrap().unwrap();
+    assert!(said.is_close(), "{said}");
+    assert_eq!(soon(events.recv()).await, None);
+}
+
+#[tokio::test]
+async fn the_link_ends_when_nobody_listens() {
+    let fake = Fake::new();
+    let (link, mut events) = connect_with(fake.endpoint(), Vec::new(), brisk());
+    let mut peer = fake.accept().await;
+    connected(&mut events).await;
+    drop(events);
+    assert_eq!(peer.hear_any().await, None);
+    assert_eq!(
+        link.try_send(requests::ping()),
+        Err(Offline::NotConnected),
+        "and so says the handle"
+    );
+}
+
+#[tokio::test]
+async fn a_slow_consumer_slows_the_daemon_and_loses_nothing() {
+    let fake = Fake::new();
+    let (_link, mut events) = connect_with(fake.endpoint(), Vec::new(), brisk());
+    let mut peer = fake.accept().await;
+    connected(&mut events).await;
+    // Nobody reads: after the channel and the socket's buffers are full, a send waits.
+    let padding = "x".repeat(1000);
+    let mut sent = 0_u64;
+    loop {
+        assert!(sent < 100_000, "somebody keeps 100 MB for nobody");
+        let frame = json!({"type": "pong", "revision": sent + 1, "padding": padding});
+        let frame = Frame::text(frame.to_string());
+        sent += 1;
+        let flushed = timeout(Duration::from_millis(300), peer.0.send(frame)).await;
+        match flushed {
+            Ok(done) => done.unwrap(),
+            Err(_) => break,
+        }
+    }
+    let rest = tokio::spawn(async move {
+        peer.0.flush().await.unwrap();
+        peer
+    });
+    for revision in 1..=sent {
+        assert_eq!(message(&mut events).await, Message::Pong { revision });
+    }
+    soon(rest).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_not_understood_is_left_out() {
+    let fake = Fake::new();
+    let (_link, mut events) = connect_with(fake.endpoint(), Vec::new(), brisk());
+    let mut peer = fake.accept().await;
+    for nonsense in ["", "{", "[]", r#"{"type":"job_update"}"#, r#"{"type":7}"#] {
+        soon(peer.0.send(Frame::text(nonsense))).await.unwrap();
+    }
+    soon(peer.0.send(Frame::binary(vec![0, 255])))
+        .await
+        .unwrap();
+    peer.say(json!({"type": "pong", "revision": 1})).await;
+    assert_eq!(message(&mut events).await, Message::Pong { revision: 1 });
+}
+
+#[tokio::test]
+async fn a_stranger_that_hangs_does_not_hang_us() {
+    let fake = Fake::new();
+    let timing = Timing {
+        dial: Duration::from_millis(50),
+        ..brisk()
+    };
+    let (_link, mut events) = connect_with(fake.endpoint(), Vec::new(), timing);
+    let mut stream = fake.accept_raw().await;
+    stream.write_all(b"HTTP/1.1 101 Swi").await.unwrap();
+    assert_eq!(
+        reason(&mut events).await,
+        format!("no answer from {}", fake.endpoint())
+    );
+}

@@ -76,7 +76,7 @@ pub(super) struct Course {
     new: NewJob,
     job: Option<JobId>,
     phase: Phase,
-    /// A create went out and may have been done.
+    /// The job may have been created before.
     tried: bool,
     told: Report,
     /// A step that the daemon does not know: not said again, or it would have every report refused.
@@ -89,12 +89,13 @@ pub(super) struct Course {
 }
 
 impl Course {
-    pub(super) fn new(new: NewJob) -> Self {
+    /// `shared_key`: the key is the caller's own, so the job may be there already.
+    pub(super) fn new(new: NewJob, shared_key: bool) -> Self {
         Self {
             new,
             job: None,
             phase: Phase::Offline,
-            tried: false,
+            tried: shared_key,
             told: Report::default(),
             bad_step: None,
             asked: None,

@@ -85,6 +85,7 @@ pub fn report_with(
     mut new: NewJob,
     timing: Timing,
 ) -> (Reporter, mpsc::Receiver<Action>) {
+    let shared_key = new.idempotency_key.is_some();
     // A create whose answer was lost is sent again: the key makes it the same job.
     new.idempotency_key = new.idempotency_key.or_else(|| key().map(Into::into));
     let (whole, whole_seen) = watch::channel(Report::default());
@@ -107,7 +108,7 @@ pub fn report_with(
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .filter(|every| !every.is_zero());
     let task = Task::new(
-        Course::new(new),
+        Course::new(new, shared_key),
         task::Ends {
             link: handle,
             whole: whole_seen,
