@@ -1,26 +1,258 @@
 //! `jobtop run`: a command becomes a job; its output, its exit code and its input stay its own.
+//!
+//! The command is started first and reported beside: no daemon, a slow one or one that dies holds it up.
+//! What a runner does is in `jobtop-runner`; here its words are put into reports.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::cli::Global;
+use jobtop_client::Endpoint;
+use jobtop_client::link::LinkState;
+use jobtop_client::reporter::{Delivered, End, Reporter, report};
+use jobtop_core::job::control::Action;
+use jobtop_core::job::progress::{CountsReport, Report};
+use jobtop_core::proto::body::{FailBody, NewJob};
+use jobtop_core::{JobType, UserId, text};
+use jobtop_runner::ending::{self, Explained, Unstarted};
+use jobtop_runner::observe::{self, Reading};
+use jobtop_runner::{Cancelled, Running, Start, Tell, title};
+use tokio::sync::mpsc;
+
+use crate::cli::{Global, print};
 use crate::exit::Failure;
+
+/// How long the end of a job may take to reach the daemon, once the command has ended.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// The same where no daemon was reached so far.
+const SHORT_FAREWELL: Duration = Duration::from_millis(300);
+/// Our own failure, as `env` and `timeout` say it.
+const OUR_FAILURE: u8 = 125;
+/// What a child must not find in its environment.
+const SECRET: &str = "JOBTOP_TOKEN";
 
 /// The command line of `run`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
+    /// The job's type
+    #[arg(long = "type", value_name = "TYPE", default_value = "command", value_parser = JobType::new)]
+    job_type: JobType,
+    /// What to call the job [default: the program and the first file it is about]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// A word to filter by; may be given several times
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// The queue to show it in
+    #[arg(long, value_name = "QUEUE")]
+    queue: Option<String>,
+    /// Whose job it is [default: your own]
+    #[arg(long, value_name = "USER", value_parser = UserId::new)]
+    user: Option<UserId>,
+    /// Seconds between SIGTERM and SIGKILL when the job is cancelled
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, env = "JOBTOP_CANCEL_GRACE", value_parser = seconds)]
+    cancel_grace: f64,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
 }
 
-/// Runs the command and returns its exit code.
-pub(crate) fn main(args: Args, _global: &Global) -> Result<ExitCode, Failure> {
-    let name = args
+fn seconds(given: &str) -> Result<f64, String> {
+    match given.parse() {
+        Ok(seconds) if (0.0..=86_400.0).contains(&seconds) => Ok(seconds),
+        _ => Err("a number of seconds, 0 to 86400".to_owned()),
+    }
+}
+
+/// Runs the command and returns its exit code. Brings its own runtime: not to be called within one.
+pub(crate) fn main(args: Args, global: &Global) -> Result<ExitCode, Failure> {
+    let endpoint = match &global.target {
+        Some(target) => target
+            .parse()
+            .map_err(|bad: jobtop_client::endpoint::BadEndpoint| Failure::usage(bad.to_string())),
+        None => Endpoint::local().map_err(|bad| Failure::usage(bad.to_string())),
+    }?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            print::note(&format!(
+                "jobtop: the machine would not let it begin: {error}"
+            ));
+            return Ok(ExitCode::from(OUR_FAILURE));
+        }
+    };
+    let code = runtime.block_on(run(args, endpoint));
+    // A look at a file that hangs must not keep the shell waiting.
+    runtime.shutdown_background();
+    Ok(ExitCode::from(code))
+}
+
+async fn run(args: Args, endpoint: Endpoint) -> u8 {
+    let program = args
         .command
         .first()
-        .map_or_else(String::new, |c| c.to_string_lossy().into_owned());
-    Err(Failure::failed(format!(
-        "This build can't run {name}: the runner is missing"
-    )))
+        .map_or_else(String::new, |word| word.to_string_lossy().into_owned());
+    let program = text::clean_within(&program, text::NAME_CHARS).into_owned();
+    let started = jobtop_runner::start(&Start {
+        argv: args.command.clone(),
+        hidden: vec![SECRET],
+        grace: Duration::from_secs_f64(args.cancel_grace),
+        in_front: true,
+    });
+    let (reporter, actions) = report(endpoint, new_job(args));
+    match started {
+        Ok(running) => {
+            let beside = Beside {
+                program,
+                reporter,
+                said: false,
+            };
+            beside.go_along(running, actions).await
+        }
+        Err(error) => {
+            let why = Unstarted::of(&error);
+            let explained = ending::explain_unstarted(&program, why, &error);
+            print::note(&format!("jobtop: {}", explained.error));
+            farewell(reporter, End::Failed(body(explained))).await;
+            why.shell_code()
+        }
+    }
+}
+
+fn new_job(args: Args) -> NewJob {
+    let name = args.name.unwrap_or_else(|| title::of(&args.command));
+    let mut new = NewJob::of(args.job_type);
+    new.name = Some(name.into());
+    new.user_id = args.user;
+    new.queue = args.queue.map(Into::into);
+    new.tags = (!args.tags.is_empty()).then(|| args.tags.into_iter().map(Into::into).collect());
+    new.host = host();
+    new
+}
+
+fn host() -> Option<Arc<str>> {
+    let name = rustix::system::uname().nodename().to_str().ok()?.to_owned();
+    (!name.is_empty()).then(|| name.into())
+}
+
+/// What goes along with a command that runs.
+struct Beside {
+    program: String,
+    reporter: Reporter,
+    /// Whether it was said that nobody sees this job: once is enough.
+    said: bool,
+}
+
+impl Beside {
+    /// Reports until the command has ended; answers with its exit code.
+    async fn go_along(mut self, mut running: Running, mut actions: mpsc::Receiver<Action>) -> u8 {
+        let mut state = self.reporter.state();
+        let mut refusal = self.reporter.refusal();
+        let (exit, cancelled) = loop {
+            // Every branch is cancel-safe: channels only.
+            tokio::select! {
+                told = running.tells.recv() => match told {
+                    Some(Tell::Ended(exit, cancelled)) => break (exit, cancelled),
+                    Some(tell) => self.put(tell),
+                    // The runner's task ended without a word: it panicked.
+                    None => return OUR_FAILURE,
+                },
+                Some(action) = actions.recv() => {
+                    // The runner that is gone has said the end already.
+                    let _ = running.asks.send(action).await;
+                }
+                Ok(()) = state.changed() => {
+                    if let LinkState::Waiting { reason, .. } = &*state.borrow_and_update()
+                        && self.reporter.job_id().borrow().is_none()
+                    {
+                        let reason = text::clean(reason).into_owned();
+                        self.say(&format!("{reason}; the command runs, and is shown once a daemon answers"));
+                    }
+                }
+                Ok(()) = refusal.changed() => {
+                    if let Some(why) = &*refusal.borrow_and_update() {
+                        let why = text::clean(why).into_owned();
+                        self.say(&format!("the daemon does not take this job ({why}); the command runs unseen"));
+                    }
+                }
+            }
+        };
+        let end = match (cancelled, ending::explain(&self.program, exit)) {
+            (Cancelled::Yes, _) => End::Gone,
+            (Cancelled::No, None) => End::Completed,
+            (Cancelled::No, Some(explained)) => End::Failed(body(explained)),
+        };
+        let Self { reporter, said, .. } = self;
+        if let Delivered::No(why) = farewell(reporter, end).await
+            && !said
+        {
+            let why = text::clean(&why).into_owned();
+            print::note(&format!(
+                "jobtop: the daemon was not told how the command ended ({why})"
+            ));
+        }
+        exit.shell_code()
+    }
+
+    fn put(&self, tell: Tell) {
+        match tell {
+            Tell::Progress(reading) => self.reporter.update(progress(reading)),
+            Tell::Message(message) => self.reporter.update(Report {
+                message: Some(message.into()),
+                ..Report::default()
+            }),
+            Tell::Answer(answer) => {
+                self.reporter
+                    .acknowledge(answer.action, answer.ok, Some(answer.message));
+            }
+            // Taken out by the caller.
+            Tell::Ended(..) => {}
+        }
+    }
+
+    fn say(&mut self, what: &str) {
+        if !std::mem::replace(&mut self.said, true) {
+            print::note(&format!("jobtop: {what}"));
+        }
+    }
+}
+
+fn progress(reading: Reading) -> Report {
+    Report {
+        progress: Some(reading.progress),
+        metrics: Some(CountsReport {
+            total_bytes: Some(reading.total_bytes),
+            processed_bytes: Some(reading.processed_bytes),
+            ..CountsReport::default()
+        }),
+        progress_source: Some(observe::SOURCE.into()),
+        ..Report::default()
+    }
+}
+
+fn body(explained: Explained) -> FailBody {
+    FailBody {
+        error: explained.error.into(),
+        code: Some(explained.code.into()),
+        suggestion: Some(explained.suggestion.into()),
+        exit_code: explained.exit_code,
+        signal: explained.signal,
+        last_lines: None,
+    }
+}
+
+/// Says the end to the daemon and waits for its word, longer if it was there before.
+async fn farewell(reporter: Reporter, end: End) -> Delivered {
+    let known = reporter.job_id().borrow().is_some();
+    let lost = matches!(&*reporter.state().borrow(), LinkState::Waiting { .. });
+    let patience = if lost && !known {
+        SHORT_FAREWELL
+    } else {
+        FAREWELL
+    };
+    reporter.finish(end, patience).await
 }
