@@ -6,12 +6,22 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
+use act::Verb;
+use jobtop_client::rest::Rest;
+
 use crate::exit::Failure;
 
+mod act;
 mod completions;
+pub(crate) mod daemon;
 mod demo;
-mod print;
+mod ids;
+mod list;
+pub(crate) mod print;
 mod run;
+mod show;
+pub(crate) mod target;
+mod wait;
 
 /// See every job live in a terminal: how far, which step, how fast, when done, what went wrong.
 #[derive(Parser, Debug)]
@@ -55,6 +65,24 @@ pub(crate) enum Color {
 enum Command {
     /// Run a command now, here, as a job; its output, exit code and input are untouched
     Run(run::Args),
+    /// List the jobs that run, and those that ended in the last 24 hours
+    Ls(list::Args),
+    /// Show everything that is known of a job
+    Show(show::Args),
+    /// Wait until jobs have ended; exits as they did
+    Wait(wait::Args),
+    /// Suspend jobs
+    Pause(act::Args),
+    /// Let suspended jobs go on
+    Resume(act::Args),
+    /// End jobs
+    Cancel(act::Args),
+    /// Do jobs again, as new ones
+    Retry(act::Args),
+    /// Change the priority of a job that waits
+    Priority(act::PriorityArgs),
+    /// Start, stop and look at the daemon
+    Daemon(daemon::Args),
     /// Print the completion script of a shell
     Completions(completions::Args),
 }
@@ -74,12 +102,38 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
-    let global = cli.global;
+    let global = &cli.global;
     let Some(command) = cli.command else {
-        return Err(Failure::failed("This build has no screen"));
+        return bare(global);
     };
     match command {
-        Command::Run(args) => run::main(args, &global),
+        Command::Run(args) => run::main(args, global),
+        Command::Ls(args) => block_on(list::main(&args, global)),
+        Command::Show(args) => block_on(show::main(&args, global)),
+        Command::Wait(args) => block_on(wait::main(&args, global)),
+        Command::Pause(args) => block_on(act::main(Verb::Pause, &args, global)),
+        Command::Resume(args) => block_on(act::main(Verb::Resume, &args, global)),
+        Command::Cancel(args) => block_on(act::main(Verb::Cancel, &args, global)),
+        Command::Retry(args) => block_on(act::main(Verb::Retry, &args, global)),
+        Command::Priority(args) => block_on(act::priority(&args, global)),
+        Command::Daemon(args) => daemon::main(args, global),
         Command::Completions(args) => completions::main(&args, &mut Cli::command()),
     }
+}
+
+/// Without a command: the screen, or where there is no terminal the table.
+fn bare(global: &Global) -> Result<ExitCode, Failure> {
+    block_on(async {
+        let endpoint = daemon::ensure_local(global).await?.endpoint();
+        list::plain(&Rest::new(endpoint), global.color).await
+    })
+}
+
+/// Runs a command's future on a runtime of one thread.
+pub(crate) fn block_on<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("No runtime could be made: {error}")))?;
+    runtime.block_on(command)
 }

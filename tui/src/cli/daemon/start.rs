@@ -1,0 +1,131 @@
+//! Starting the local daemon: nothing is done if one answers. Of several that are started at once the one that gets the
+//! lock stays; the clients of the others connect to it.
+
+use std::fmt;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jobtop_client::Endpoint;
+use jobtop_client::rest::Rest;
+use jobtop_core::paths;
+use jobtop_runner::detach::{self, NotReady};
+
+use crate::cli::{Global, target};
+use crate::exit::{Failure, Said};
+
+/// How long a daemon may take until it serves: it may have to read its log back.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the winner of a race may take after a loser has ended.
+const RACE: Duration = Duration::from_secs(10);
+
+/// What there was to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Begun {
+    /// One answered.
+    Already(Endpoint),
+    /// One was started.
+    Now(Endpoint),
+}
+
+impl Begun {
+    /// Where it is.
+    pub(crate) fn endpoint(self) -> Endpoint {
+        match self {
+            Self::Already(endpoint) | Self::Now(endpoint) => endpoint,
+        }
+    }
+}
+
+impl fmt::Display for Begun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Already(endpoint) => write!(f, "the daemon runs already, at {endpoint}"),
+            Self::Now(endpoint) => write!(f, "the daemon runs, at {endpoint}"),
+        }
+    }
+}
+
+/// Makes sure that the local daemon serves: starts it in the background if none answers. Where a target is given nothing
+/// is started: that one is somebody else's affair. Prints nothing.
+pub(crate) async fn ensure_local(global: &Global) -> Result<Begun, Failure> {
+    if let Some(endpoint) = target::given(global)? {
+        Rest::new(endpoint.clone()).ready().await?;
+        return Ok(Begun::Already(endpoint));
+    }
+    let endpoint = target::local()?;
+    if Rest::new(endpoint.clone()).ready().await.is_ok() {
+        return Ok(Begun::Already(endpoint));
+    }
+    let state = state_dir()?;
+    let program = std::env::current_exe()
+        .map_err(|error| not_started(&format!("our own program can't be found: {error}")))?;
+    start(&program, &endpoint, &state).await
+}
+
+async fn start(program: &Path, endpoint: &Endpoint, state: &Path) -> Result<Begun, Failure> {
+    let log = paths::daemon_log(state);
+    let mut options = vec!["daemon".into(), "run".into()];
+    if let Endpoint::Unix(socket) = endpoint {
+        options.extend(["--socket".into(), socket.clone().into_os_string()]);
+    }
+    let mut daemon = detach::spawn_detached(program, options, &log)
+        .map_err(|error| not_started(&error.to_string()))?;
+    match daemon.ready_line(PATIENCE).await {
+        Ok(_) => Ok(Begun::Now(endpoint.clone())),
+        // Another one was faster, most likely: it holds the lock, and it will answer.
+        Err(NotReady::Ended(_)) if answers(endpoint).await => Ok(Begun::Already(endpoint.clone())),
+        Err(why) => Err(Failure::Failed(
+            Said::new(format!(
+                "The local daemon could not be started: {why}{}",
+                last_words(&log)
+            ))
+            .hint(format!("All that it said is in {}", log.display())),
+        )),
+    }
+}
+
+/// Whether somebody answers there within [`RACE`].
+async fn answers(endpoint: &Endpoint) -> bool {
+    let rest = Rest::new(endpoint.clone());
+    let asked = async {
+        while rest.ready().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(RACE, asked).await.is_ok()
+}
+
+/// The directory of the store and of the daemon's log, made for its owner alone if it is not there.
+fn state_dir() -> Result<PathBuf, Failure> {
+    let project = directories::ProjectDirs::from("", "", "jobtop").ok_or_else(|| {
+        Failure::failed("No home directory is known, so the daemon has no place for its jobs")
+            .hint("Set HOME")
+    })?;
+    let state = project.state_dir().unwrap_or(project.data_local_dir());
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(state)
+        .map_err(|error| {
+            Failure::failed(format!("{} can't be made: {error}", state.display()))
+                .hint("Set XDG_STATE_HOME to a directory that is yours")
+        })?;
+    Ok(state.to_owned())
+}
+
+fn not_started(why: &str) -> Failure {
+    Failure::failed(format!("The local daemon could not be started: {why}"))
+        .hint("Start it by hand to see more: `jobtop daemon run`")
+}
+
+/// The last line of the log, in brackets.
+fn last_words(log: &Path) -> String {
+    let text = std::fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text[text.len().saturating_sub(4_096)..]).into_owned();
+    text.lines()
+        .rfind(|line| !line.trim().is_empty())
+        .map(|line| format!(" ({})", jobtop_core::text::clean_within(line, 300)))
+        .unwrap_or_default()
+}

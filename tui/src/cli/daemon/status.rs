@@ -1,0 +1,212 @@
+//! `jobtop daemon status`: where it is, who it is, how long it runs, and how many jobs of which status it has.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use jobtop_client::Endpoint;
+use jobtop_client::link::{self, Event, LinkState};
+use jobtop_client::rest::Rest;
+use jobtop_core::Status;
+use jobtop_core::proto::body::JobsAnswer;
+use jobtop_core::proto::message::Welcome;
+use jobtop_core::proto::request::ListJobs;
+use rustix::process::Pid;
+use serde::Serialize;
+
+use super::peer;
+use crate::cli::print::{self, words};
+use crate::cli::{Global, list, target};
+use crate::exit::{Failure, Said};
+
+/// How long it may take to say who it is.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The command line of `daemon status`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// One JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    running: bool,
+    endpoint: String,
+    pid: Option<i32>,
+    uptime_seconds: Option<u64>,
+    version: String,
+    protocol: u32,
+    epoch: u64,
+    user_id: String,
+    role: String,
+    jobs: Vec<Count>,
+}
+
+#[derive(Debug, Serialize)]
+struct Count {
+    status: Status,
+    count: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Absent {
+    running: bool,
+    endpoint: String,
+}
+
+/// Says it; without a daemon the exit code is 6.
+pub(crate) async fn main(args: &Args, global: &Global) -> Result<ExitCode, Failure> {
+    let endpoint = target::endpoint(global)?;
+    let found = look(&endpoint).await;
+    if args.json {
+        match &found {
+            Ok(report) => print::json(report)?,
+            Err(Failure::Unreachable(_)) => print::json(&Absent {
+                running: false,
+                endpoint: endpoint.to_string(),
+            })?,
+            Err(_) => {}
+        }
+    } else if let Ok(report) = &found {
+        print::answer(&page(report))?;
+    }
+    found.map(|_| ExitCode::SUCCESS)
+}
+
+async fn look(endpoint: &Endpoint) -> Result<Report, Failure> {
+    let rest = Rest::new(endpoint.clone());
+    rest.ready().await?;
+    let pid = peer::pid(endpoint)?;
+    let welcome = welcome(endpoint).await?;
+    let answer = list::all(&rest, ListJobs::default(), None).await?;
+    Ok(Report {
+        running: true,
+        endpoint: endpoint.to_string(),
+        pid: pid.map(Pid::as_raw_pid),
+        uptime_seconds: pid.and_then(uptime),
+        version: welcome.server,
+        protocol: welcome.protocol,
+        epoch: welcome.epoch,
+        user_id: welcome.user_id,
+        role: welcome.role,
+        jobs: counts(&answer),
+    })
+}
+
+async fn welcome(endpoint: &Endpoint) -> Result<Welcome, Failure> {
+    let (_link, mut events) = link::connect(endpoint.clone(), Vec::new());
+    let said = async {
+        while let Some(event) = events.recv().await {
+            match event {
+                Event::State(LinkState::Connected { welcome }) => return Ok(welcome),
+                Event::State(LinkState::Waiting { reason, .. }) => {
+                    return Err(Failure::Unreachable(Said::new(reason)));
+                }
+                Event::State(_) | Event::Message(_) => {}
+            }
+        }
+        Err(Failure::Unreachable(Said::new("The daemon says nothing")))
+    };
+    tokio::time::timeout(PATIENCE, said)
+        .await
+        .unwrap_or_else(|_| {
+            Err(Failure::Unreachable(Said::new(format!(
+                "{endpoint} does not say who it is"
+            ))))
+        })
+}
+
+fn counts(answer: &JobsAnswer) -> Vec<Count> {
+    Status::ALL
+        .into_iter()
+        .map(|status| Count {
+            status,
+            count: answer
+                .jobs
+                .iter()
+                .filter(|job| job.status == status)
+                .count(),
+        })
+        .collect()
+}
+
+/// For how many seconds a process has been running, if the system tells.
+fn uptime(pid: Pid) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).ok()?;
+    let system = std::fs::read_to_string("/proc/uptime").ok()?;
+    running_for(&stat, &system, rustix::param::clock_ticks_per_second())
+}
+
+/// The 22nd field of `stat` is when the process began, in ticks since the system did.
+fn running_for(stat: &str, system: &str, ticks: u64) -> Option<u64> {
+    // The second field is a name in brackets, in which anything may stand.
+    let after_name = stat.rsplit_once(')')?.1;
+    let begun: u64 = after_name.split_whitespace().nth(19)?.parse().ok()?;
+    let now: f64 = system.split_whitespace().next()?.parse().ok()?;
+    Some((now as u64).saturating_sub(begun.checked_div(ticks)?))
+}
+
+fn page(report: &Report) -> String {
+    let mut page = String::new();
+    let mut fact = |name: &str, value: &str| {
+        let _ = writeln!(page, "{name:<9} {value}");
+    };
+    fact("daemon", &report.endpoint);
+    fact(
+        "version",
+        &format!(
+            "{}, protocol {}",
+            words::clean(&report.version),
+            report.protocol
+        ),
+    );
+    if let Some(pid) = report.pid {
+        fact("pid", &pid.to_string());
+    }
+    if let Some(seconds) = report.uptime_seconds {
+        fact("up for", &words::duration(seconds * 1_000));
+    }
+    fact("epoch", &report.epoch.to_string());
+    fact(
+        "you are",
+        &format!(
+            "{} ({})",
+            words::clean(&report.user_id),
+            words::clean(&report.role)
+        ),
+    );
+    let jobs: Vec<_> = report
+        .jobs
+        .iter()
+        .filter(|of| of.count > 0)
+        .map(|of| format!("{} {}", of.count, of.status))
+        .collect();
+    let jobs = if jobs.is_empty() {
+        "none".to_owned()
+    } else {
+        jobs.join(", ")
+    };
+    fact("jobs", &jobs);
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_long_a_process_runs_is_read_whatever_its_name() {
+        let stat = "42 (a ) (b) S 1 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 3 0 12345 1 2";
+        for (stat, system, seconds) in [
+            (stat, "200.50 100.00\n", Some(77)),
+            (stat, "1.0 1.0\n", Some(0)),
+            ("", "200.5", None),
+            (stat, "", None),
+        ] {
+            assert_eq!(running_for(stat, system, 100), seconds);
+        }
+    }
+}

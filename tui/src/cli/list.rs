@@ -1,0 +1,152 @@
+//! `jobtop ls`: the jobs of the live set, filtered as `q=` filters them.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use jobtop_client::rest::Rest;
+use jobtop_core::Timestamp;
+use jobtop_core::proto::body::JobsAnswer;
+use jobtop_core::proto::request::ListJobs;
+use jobtop_core::proto::view::View;
+
+use crate::cli::print::colour::Paint;
+use crate::cli::print::table::{self, Cell, Column};
+use crate::cli::print::{self, words};
+use crate::cli::{Color, Global, target};
+use crate::clock;
+use crate::exit::Failure;
+
+/// The command line of `ls`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// Which jobs, as in `status:failed`, `user:ann progress>50` or `-type:api_upload` (that one after `--`)
+    #[arg(value_name = "FILTER")]
+    filter: Vec<String>,
+    /// At most this many, the newest first
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+    #[command(flatten)]
+    form: Form,
+}
+
+/// In which form a listing is printed.
+#[derive(clap::Args, Debug, Default)]
+pub(crate) struct Form {
+    /// One JSON document, as the HTTP answer
+    #[arg(long, conflicts_with = "jsonl")]
+    json: bool,
+    /// One JSON object a line for each job
+    #[arg(long)]
+    jsonl: bool,
+}
+
+/// Prints the jobs.
+pub(crate) async fn main(args: &Args, global: &Global) -> Result<ExitCode, Failure> {
+    let filter = args.filter.join(" ");
+    let wanted = ListJobs {
+        q: (!filter.is_empty()).then_some(filter),
+        ..ListJobs::default()
+    };
+    let jobs = all(&target::rest(global)?, wanted, args.limit).await?;
+    print(&jobs, &args.form, global.color)
+}
+
+/// Prints the whole live set as a table: what `jobtop` does where it has no terminal.
+pub(crate) async fn plain(rest: &Rest, color: Color) -> Result<ExitCode, Failure> {
+    let jobs = all(rest, ListJobs::default(), None).await?;
+    print(&jobs, &Form::default(), color)
+}
+
+/// Every page of a listing, as one answer.
+pub(crate) async fn all(
+    rest: &Rest,
+    mut wanted: ListJobs,
+    limit: Option<u64>,
+) -> Result<JobsAnswer, Failure> {
+    wanted.limit = limit;
+    let mut answer = rest.list(&wanted).await?;
+    let enough = |jobs: usize| limit.is_some_and(|limit| jobs as u64 >= limit);
+    while let Some(cursor) = answer.next_cursor.take_if(|_| !enough(answer.jobs.len())) {
+        wanted.cursor = Some(cursor);
+        let page = rest.list(&wanted).await?;
+        answer.jobs.extend(page.jobs);
+        answer.next_cursor = page.next_cursor;
+    }
+    if let Some(limit) = limit {
+        answer
+            .jobs
+            .truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    }
+    Ok(answer)
+}
+
+fn print(jobs: &JobsAnswer, form: &Form, color: Color) -> Result<ExitCode, Failure> {
+    if form.json {
+        print::json(jobs)?;
+    } else if form.jsonl {
+        jobs.jobs.iter().try_for_each(print::json)?;
+    } else if jobs.jobs.is_empty() {
+        print::note("No jobs. `jobtop run -- CMD…` makes one, `jobtop demo` shows some.");
+    } else {
+        let ids = if std::io::stdout().is_terminal() {
+            Ids::Short
+        } else {
+            Ids::Whole
+        };
+        let rows: Vec<_> = jobs
+            .jobs
+            .iter()
+            .map(|job| row(job, ids, clock::now().wall))
+            .collect();
+        let paint = Paint::of_stdout(color);
+        print::answer(&table::render(&COLUMNS, &rows, print::width(), paint))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+const COLUMNS: [Column; 10] = [
+    table::words("STATUS"),
+    table::shrinking("NAME", 12),
+    table::words("TYPE"),
+    table::shrinking("OWNER", 6),
+    table::shrinking("STEP", 10),
+    table::figures("DONE"),
+    table::figures("RATE"),
+    table::figures("LEFT"),
+    table::figures("AGE"),
+    table::words("ID"),
+];
+
+/// How an id is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ids {
+    /// Its last eight characters, which commands take as well.
+    Short,
+    /// Whole, for programs.
+    Whole,
+}
+
+fn row(job: &View, ids: Ids, now: Timestamp) -> Vec<Cell> {
+    let left = job
+        .metrics
+        .estimated_completion
+        .map(|at| words::duration(at.ms_since(now)));
+    let rate = job.metrics.items_per_second.map(words::rate);
+    let id = job.id.to_string();
+    let status = format!("{} {}", words::glyph(job.status), words::standing(job));
+    vec![
+        Cell::of_status(job.status, status),
+        words::clean(&job.name).into(),
+        job.job_type.as_str().into(),
+        job.user_id.as_str().into(),
+        words::clean(job.step_name()).into(),
+        format!("{:.0}%", job.progress.floor()).into(),
+        rate.unwrap_or_default().into(),
+        left.unwrap_or_default().into(),
+        words::since(job.created_at, now).into(),
+        match ids {
+            Ids::Short => id[id.len() - 8..].into(),
+            Ids::Whole => id.into(),
+        },
+    ]
+}

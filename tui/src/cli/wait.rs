@@ -1,0 +1,223 @@
+//! `jobtop wait ID…`: follows the feed until every job has ended and its process is gone, and exits as the work did.
+
+use std::collections::HashMap;
+use std::process::ExitCode;
+
+use jobtop_client::link::{self, Event, LinkState};
+use jobtop_client::rest::{CallError, Rest};
+use jobtop_core::proto::body::JobAnswer;
+use jobtop_core::proto::message::Message;
+use jobtop_core::proto::request::Subscribe;
+use jobtop_core::proto::view::View;
+use jobtop_core::{JobId, Status};
+
+use crate::cli::{Global, act, ids, print, target};
+use crate::exit::Failure;
+
+/// The command line of `wait`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// Which jobs: ids, or endings of ids that are unique
+    #[arg(required = true, value_name = "ID")]
+    ids: Vec<String>,
+    /// Print each job as it ends, one JSON document a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Waits, prints each job as it ends, and returns the largest of their codes.
+pub(crate) async fn main(args: &Args, global: &Global) -> Result<ExitCode, Failure> {
+    let rest = target::rest(global)?;
+    let mut jobs = HashMap::new();
+    for id in ids::resolve(&rest, &args.ids).await? {
+        jobs.insert(id, rest.get(&id.to_string()).await?);
+    }
+    let mut worst = 0;
+    let mut settle = |job: &View| -> Result<bool, Failure> {
+        if !is_over(job) {
+            return Ok(false);
+        }
+        worst = worst.max(code(job));
+        if args.json {
+            print::json(&JobAnswer { job: job.clone() })?;
+        } else {
+            print::answer(&act::line(job))?;
+        }
+        Ok(true)
+    };
+    let mut waiting = HashMap::new();
+    for (id, job) in jobs {
+        if !settle(&job)? {
+            waiting.insert(id, job);
+        }
+    }
+    if !waiting.is_empty() {
+        tokio::select! {
+            followed = follow(&rest, waiting, settle) => followed?,
+            pressed = tokio::signal::ctrl_c() => {
+                drop(pressed);
+                return Err(Failure::Interrupted);
+            }
+        }
+    }
+    Ok(ExitCode::from(worst))
+}
+
+/// Keeps the jobs up to date until all of them are settled.
+async fn follow(
+    rest: &Rest,
+    mut waiting: HashMap<JobId, View>,
+    mut settle: impl FnMut(&View) -> Result<bool, Failure>,
+) -> Result<(), Failure> {
+    let subscriptions = waiting
+        .keys()
+        .map(|id| Subscribe {
+            channel: format!("job:{id}"),
+            snapshot: true,
+            ..Subscribe::default()
+        })
+        .collect();
+    let (_link, mut events) = link::connect(rest.endpoint().clone(), subscriptions);
+    while !waiting.is_empty() {
+        let Some(event) = events.recv().await else {
+            return Err(Failure::failed("The feed of the daemon ended"));
+        };
+        let id = match event {
+            Event::State(LinkState::Waiting {
+                reason, attempt: 1, ..
+            }) => {
+                print::note(&format!(
+                    "jobtop: {reason}; waiting for the daemon to come back"
+                ));
+                continue;
+            }
+            Event::Message(Message::JobSnapshot { job, .. }) => {
+                let id = job.id;
+                if let Some(known) = waiting.get_mut(&id) {
+                    *known = *job;
+                }
+                id
+            }
+            Event::Message(Message::JobUpdate { job_id, patch, .. }) => {
+                if let Some(known) = waiting.get_mut(&job_id) {
+                    known.apply(*patch);
+                }
+                job_id
+            }
+            // It left the live set, or a daemon without it has come: the archive knows, or nobody does.
+            Event::Message(Message::JobRemoved { job_id, .. }) => {
+                refresh(rest, &mut waiting, job_id).await?;
+                job_id
+            }
+            Event::Message(Message::SnapshotEnd(end)) => {
+                let Some(id) = end
+                    .channel
+                    .strip_prefix("job:")
+                    .and_then(|id| id.parse().ok())
+                else {
+                    continue;
+                };
+                if waiting.contains_key(&id) {
+                    refresh(rest, &mut waiting, id).await?;
+                }
+                id
+            }
+            Event::State(_) | Event::Message(_) => continue,
+        };
+        if waiting.get(&id).map_or(Ok(false), &mut settle)? {
+            waiting.remove(&id);
+        }
+    }
+    Ok(())
+}
+
+/// Asks for a job by name. A daemon that can't be asked just now will be heard of through the feed.
+async fn refresh(
+    rest: &Rest,
+    waiting: &mut HashMap<JobId, View>,
+    id: JobId,
+) -> Result<(), Failure> {
+    match rest.get(&id.to_string()).await {
+        Ok(job) => {
+            waiting.insert(id, job);
+            Ok(())
+        }
+        Err(CallError::Unreachable { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether it has ended and nothing of it runs any more.
+fn is_over(job: &View) -> bool {
+    job.status.is_final() && job.control.is_none()
+}
+
+/// The exit code that tells how a job ended.
+fn code(job: &View) -> u8 {
+    match job.status {
+        Status::Cancelled => 143,
+        Status::Failed => {
+            let detail = job.error_detail.as_deref();
+            let exit = detail.and_then(|detail| detail.exit_code);
+            let signal = detail
+                .and_then(|detail| detail.signal)
+                .map(|signal| 128 + signal);
+            // A failure never looks like success, whatever the producer says.
+            exit.or(signal)
+                .and_then(|code| u8::try_from(code).ok())
+                .filter(|code| *code != 0)
+                .unwrap_or(1)
+        }
+        Status::Pending | Status::Running | Status::Paused | Status::Completed => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jobtop_core::job::control::{Action, Request};
+
+    fn ended(status: Status, exit_code: Option<i32>, signal: Option<i32>) -> View {
+        let mut job: View = serde_json::from_str(include_str!("show_sample.json")).unwrap();
+        job.status = status;
+        let mut failure = job.error_detail.as_deref().cloned().unwrap();
+        (failure.exit_code, failure.signal) = (exit_code, signal);
+        job.error_detail = Some(failure.into());
+        job
+    }
+
+    #[test]
+    fn the_code_tells_how_the_job_ended() {
+        for (status, exit, signal, expected) in [
+            (Status::Completed, None, None, 0),
+            (Status::Cancelled, None, None, 143),
+            (Status::Failed, Some(7), None, 7),
+            (Status::Failed, None, Some(9), 137),
+            (Status::Failed, None, None, 1),
+            (Status::Failed, Some(0), None, 1),
+            (Status::Failed, Some(256), None, 1),
+            (Status::Failed, Some(-1), None, 1),
+        ] {
+            assert_eq!(
+                code(&ended(status, exit, signal)),
+                expected,
+                "{status} {exit:?} {signal:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_cancelled_job_is_over_when_its_process_is_gone() {
+        let mut job = ended(Status::Cancelled, None, None);
+        assert!(is_over(&job));
+        job.control = Some(Request {
+            action: Action::Cancel,
+            requested_at: job.updated_at,
+            before: None,
+        });
+        assert!(!is_over(&job));
+        job.status = Status::Running;
+        job.control = None;
+        assert!(!is_over(&job));
+    }
+}
