@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use act::Verb;
-use jobtop_client::rest::Rest;
 
 use crate::exit::Failure;
 
@@ -19,6 +18,7 @@ mod ids;
 mod list;
 pub(crate) mod print;
 mod run;
+mod screen;
 mod show;
 pub(crate) mod target;
 mod wait;
@@ -35,6 +35,8 @@ mod wait;
 struct Cli {
     #[command(flatten)]
     global: Global,
+    #[command(flatten)]
+    look: screen::Look,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -63,6 +65,8 @@ pub(crate) enum Color {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// The screen on another daemon
+    Attach(screen::Args),
     /// Run a command now, here, as a job; its output, exit code and input are untouched
     Run(run::Args),
     /// List the jobs that run, and those that ended in the last 24 hours
@@ -104,9 +108,10 @@ pub(crate) fn main() -> ExitCode {
 fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     let global = &cli.global;
     let Some(command) = cli.command else {
-        return bare(global);
+        return screen::main(cli.look, global);
     };
     match command {
+        Command::Attach(args) => screen::attach(&args, global),
         Command::Run(args) => run::main(args, global),
         Command::Ls(args) => block_on(list::main(&args, global)),
         Command::Show(args) => block_on(show::main(&args, global)),
@@ -119,14 +124,6 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Daemon(args) => daemon::main(args, global),
         Command::Completions(args) => completions::main(&args, &mut Cli::command()),
     }
-}
-
-/// Without a command: the screen, or where there is no terminal the table.
-fn bare(global: &Global) -> Result<ExitCode, Failure> {
-    block_on(async {
-        let endpoint = daemon::ensure_local(global).await?.endpoint();
-        list::plain(&Rest::new(endpoint), global.color).await
-    })
 }
 
 /// Runs a command's future on a runtime of one thread.
