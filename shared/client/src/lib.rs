@@ -16,3 +16,4 @@ pub mod rest;
 mod fake;
 
 pub use endpoint::Endpoint;
+pub use hyper::Method;
