@@ -1,10 +1,53 @@
 //! jobtopd: tracks jobs, keeps them, and feeds them to whoever watches.
 //!
-//! The flow is one way: front doors ([`http`], sessions of the [`feed`]) bring commands to the [`engine`]; it decides;
+//! The flow is one way: front doors (`http`, sessions of the [`feed`]) bring commands to the [`engine`]; it decides;
 //! the outcome goes to the [`feed`] at once and to the [`store`], which releases answers and effects once they are
 //! durable. `supervise` wires them and is the only one that spawns long tasks.
 
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod auth;
+mod cli;
 pub mod clock;
+mod config;
 pub mod engine;
+mod exit;
 pub mod feed;
+mod folder;
+mod http;
+mod logging;
+mod sdnotify;
 pub mod store;
+mod supervise;
+
+/// Runs the daemon with those arguments (without the program's name) until a signal ends it.
+///
+/// What is wrong is said on stderr in two lines, what happened and what to do about it; the exit codes are those of
+/// `jobtopd(8)`.
+pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
+    // First of all, because the store's libraries make files with modes of their own.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let cli = match cli::Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(help_or_mistake) => {
+            let _ = help_or_mistake.print();
+            return ExitCode::from(if help_or_mistake.use_stderr() { 2 } else { 0 });
+        }
+    };
+    logging::begin();
+    match config::Settings::new(cli).and_then(supervise::run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(
+                std::io::stderr(),
+                "jobtopd: {failure}\n  {}",
+                failure.hint()
+            );
+            failure.code()
+        }
+    }
+}

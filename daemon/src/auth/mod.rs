@@ -1,0 +1,65 @@
+//! Who is it: peer credentials on the Unix socket, nobody in particular on TCP until there are tokens.
+//!
+//! What an identity may do is decided in `jobtop_core::access`.
+
+mod account;
+mod process;
+
+pub(crate) use process::lives;
+
+use jobtop_core::UserId;
+use jobtop_core::access::{Identity, Role};
+use tokio::net::unix::UCred;
+
+use crate::feed::session::Peer;
+
+/// The account that the daemon runs under, and how others are judged by it.
+#[derive(Clone, Debug)]
+pub(crate) struct Doorkeeper {
+    uid: u32,
+    name: UserId,
+}
+
+impl Doorkeeper {
+    /// Looks up the daemon's own account.
+    pub(crate) fn new() -> Self {
+        let uid = rustix::process::geteuid().as_raw();
+        Self {
+            uid,
+            name: account::name(uid),
+        }
+    }
+
+    /// Whoever connected to the Unix socket: the daemon's own account and root may all, others their own.
+    pub(crate) fn unix(&self, credentials: UCred) -> Peer {
+        let uid = credentials.uid();
+        let (user, role) = if uid == self.uid {
+            (self.name.clone(), Role::Admin)
+        } else if uid == 0 {
+            (account::name(uid), Role::Admin)
+        } else {
+            (account::name(uid), Role::User)
+        };
+        Peer {
+            identity: Identity {
+                user,
+                role,
+                may_assume: false,
+            },
+            process: credentials.pid().and_then(process::of),
+        }
+    }
+
+    /// Whoever connected over TCP under `--auth none`: an admin under the daemon's account, held to the user that a
+    /// request names.
+    pub(crate) fn anybody(&self) -> Peer {
+        Peer {
+            identity: Identity {
+                user: self.name.clone(),
+                role: Role::Admin,
+                may_assume: true,
+            },
+            process: None,
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! `jobtopd.toml`: read whole, every key known, every mistake named with its line.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use jobtop_core::policy::{Limits, Times};
+use jobtop_core::query::nearest;
+use jobtop_core::text;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{address, duration};
+use crate::cli::Auth;
+use crate::exit::Failure;
+
+/// The file, checked; what it does not say is the default.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    pub(super) socket: Option<PathBuf>,
+    pub(super) data_dir: Option<PathBuf>,
+    pub(super) listen: Vec<SocketAddr>,
+    pub(super) auth: Option<Auth>,
+    pub(super) allow_origin: Vec<String>,
+    pub(super) allow_host: Vec<String>,
+    pub(super) times: Times,
+    pub(super) limits: Limits,
+    pub(super) idle: Vec<&'static str>,
+}
+
+/// The file as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Raw {
+    socket: Option<PathBuf>,
+    data_dir: Option<PathBuf>,
+    listen: Vec<Spanned<String>>,
+    auth: Option<Auth>,
+    allow_origin: Vec<Spanned<String>>,
+    allow_host: Vec<Spanned<String>>,
+    retention: Option<Spanned<String>>,
+    lost_after: Option<Spanned<String>>,
+    cancel_grace: Option<Spanned<String>>,
+    limits: RawLimits,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawLimits {
+    message_bytes: Option<Spanned<u64>>,
+    body_bytes: Option<Spanned<u64>>,
+    config_bytes: Option<Spanned<u64>>,
+    pending_jobs: Option<Spanned<u64>>,
+    subscriptions: Option<Spanned<u64>>,
+}
+
+/// Reads the file. One that need not be there and is not says nothing.
+pub(super) fn read(path: &Path, must_exist: bool) -> Result<Checked, Failure> {
+    match fs::read_to_string(path) {
+        Ok(text) => check(&text, &path.display().to_string()),
+        Err(error) if error.kind() == ErrorKind::NotFound && !must_exist => Ok(Checked::default()),
+        Err(source) => Err(Failure::ConfigUnreadable {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+fn check(text: &str, name: &str) -> Result<Checked, Failure> {
+    let page = Page { text, name };
+    let raw: Raw = toml::from_str(text).map_err(|error| page.grammar(&error))?;
+    let mut times = Times::default();
+    page.time(raw.retention.as_ref(), &mut times.retention_ms)?;
+    page.time(raw.lost_after.as_ref(), &mut times.lost_after_ms)?;
+    page.time(raw.cancel_grace.as_ref(), &mut 0)?;
+    let mut limits = Limits::default();
+    let given = &raw.limits;
+    let kib = 1024;
+    for (given, least, most, limit) in [
+        (
+            &given.message_bytes,
+            kib,
+            64 * kib * kib,
+            &mut limits.message_bytes,
+        ),
+        (
+            &given.body_bytes,
+            kib,
+            64 * kib * kib,
+            &mut limits.body_bytes,
+        ),
+        (&given.config_bytes, 2, kib * kib, &mut limits.config_bytes),
+        (&given.pending_jobs, 1, 1_000_000, &mut limits.pending_jobs),
+        (&given.subscriptions, 1, 100_000, &mut limits.subscriptions),
+    ] {
+        page.count(given.as_ref(), least..most + 1, limit)?;
+    }
+    Ok(Checked {
+        listen: page.each(&raw.listen, address::listen)?,
+        allow_origin: page.each(&raw.allow_origin, address::origin)?,
+        allow_host: page.each(&raw.allow_host, address::host)?,
+        socket: raw.socket,
+        data_dir: raw.data_dir,
+        auth: raw.auth,
+        times,
+        limits,
+        idle: raw
+            .cancel_grace
+            .map(|_| "cancel_grace")
+            .into_iter()
+            .collect(),
+    })
+}
+
+/// The text, to say where in it a mistake is.
+struct Page<'a> {
+    text: &'a str,
+    name: &'a str,
+}
+
+impl Page<'_> {
+    fn wrong(&self, span: Option<Range<usize>>, what: String, hint: String) -> Failure {
+        let line = span.map(|span| {
+            let before = self.text.get(..span.start).unwrap_or(self.text);
+            before.matches('\n').count() + 1
+        });
+        Failure::Setting {
+            from: match line {
+                Some(line) => format!("{}, line {line}", self.name),
+                None => self.name.to_owned(),
+            },
+            what,
+            hint,
+        }
+    }
+
+    fn grammar(&self, error: &toml::de::Error) -> Failure {
+        let said = text::clean_within(error.message(), 300);
+        // serde's own sentence; its names stand in back quotes: the stranger first, then the known ones.
+        let mut quoted = said.split('`').skip(1).step_by(2);
+        let (what, hint) = match quoted.next() {
+            Some(stranger) if said.starts_with("unknown field") => {
+                let known: Vec<&str> = quoted.collect();
+                (
+                    format!("there is no setting {stranger}"),
+                    match nearest(stranger, known.iter().copied()) {
+                        Some(name) => format!("Did you mean {name}?"),
+                        None => format!("Here there are {}", known.join(", ")),
+                    },
+                )
+            }
+            _ => (
+                said.replace('\n', ", "),
+                "The file is TOML; jobtopd(8) lists its settings".to_owned(),
+            ),
+        };
+        self.wrong(error.span(), what, hint)
+    }
+
+    fn time(&self, given: Option<&Spanned<String>>, time: &mut u64) -> Result<(), Failure> {
+        if let Some(given) = given {
+            *time = duration::parse(given.get_ref()).map_err(|wrong| {
+                self.wrong(
+                    Some(given.span()),
+                    wrong.to_string(),
+                    duration::HINT.to_owned(),
+                )
+            })?;
+        }
+        Ok(())
+    }
+
+    fn count(
+        &self,
+        given: Option<&Spanned<u64>>,
+        range: Range<usize>,
+        limit: &mut usize,
+    ) -> Result<(), Failure> {
+        let Some(given) = given else { return Ok(()) };
+        match usize::try_from(*given.get_ref()) {
+            Ok(count) if range.contains(&count) => {
+                *limit = count;
+                Ok(())
+            }
+            _ => Err(self.wrong(
+                Some(given.span()),
+                format!("{} is out of range", given.get_ref()),
+                format!("Choose {} to {}", range.start, range.end - 1),
+            )),
+        }
+    }
+
+    fn each<T>(
+        &self,
+        given: &[Spanned<String>],
+        read: impl Fn(&str) -> Result<T, address::Wrong>,
+    ) -> Result<Vec<T>, Failure> {
+        given
+            .iter()
+            .map(|text| {
+                read(text.get_ref())
+                    .map_err(|wrong| self.wrong(Some(text.span()), wrong.what, wrong.hint))
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_can_say() {
+        let checked = check(
+            "retention = \"7d\"\nlost_after = '90s'\nlisten = [\"127.0.0.1:0\"]\nauth = \"none\"\n\
+             allow_origin = [\"http://localhost:5173\"]\nsocket = \"/run/x\"\n\
+             cancel_grace = \"5s\"\n[limits]\nsubscriptions = 7\n",
+            "f",
+        )
+        .unwrap();
+        assert_eq!(checked.times.retention_ms, 7 * 86_400_000);
+        assert_eq!(checked.times.lost_after_ms, 90_000);
+        assert_eq!(checked.listen, ["127.0.0.1:0".parse().unwrap()]);
+        assert_eq!(checked.auth, Some(Auth::None));
+        assert_eq!(checked.limits.subscriptions, 7);
+        assert_eq!(checked.idle, ["cancel_grace"]);
+        assert_eq!(check("", "f").unwrap().times, Times::default());
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_line() {
+        for (text, says, hints) in [
+            (
+                "\nretenton = \"7d\"",
+                "f, line 2: there is no setting retenton",
+                "Did you mean retention?",
+            ),
+            (
+                "colour = 1",
+                "f, line 1: there is no setting colour",
+                "Here there are",
+            ),
+            (
+                "[limits]\nbody_byte = 5",
+                "f, line 2: there is no setting body_byte",
+                "Did you mean body_bytes?",
+            ),
+            ("retention = 30", "f, line 1: invalid type", "TOML"),
+            (
+                "retention = \"30\"",
+                "f, line 1: \"30\" has no unit",
+                "like 30d",
+            ),
+            ("a = 1\na = 2", "f, line 2: duplicate key", "TOML"),
+            ("retention = ", "f, line 1: ", "TOML"),
+            ("auth = \"maybe\"", "f, line 1: unknown variant", "TOML"),
+            (
+                "listen = [\n\"x\"]",
+                "f, line 2: \"x\" is no address",
+                "127.0.0.1:7411",
+            ),
+            (
+                "[limits]\n\nbody_bytes = 3",
+                "f, line 3: 3 is out of range",
+                "Choose 1024 to",
+            ),
+            ("[limits]\nsubscriptions = -1", "f, line 2: ", ""),
+        ] {
+            let failure = check(text, "f").unwrap_err();
+            let said = failure.to_string();
+            assert!(said.starts_with(says), "{text:?}: {said}");
+            assert!(
+                failure.hint().contains(hints),
+                "{text:?}: {}",
+                failure.hint()
+            );
+            assert!(!said.contains('\n'), "{said}");
+        }
+    }
+}

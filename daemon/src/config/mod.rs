@@ -1,0 +1,152 @@
+//! The settings the daemon runs with: flag over environment over file over default, checked once, then passed on.
+
+mod address;
+mod duration;
+mod file;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use directories::BaseDirs;
+use jobtop_core::paths;
+use jobtop_core::policy::{Limits, Times};
+
+use crate::cli::{Auth, Cli};
+use crate::exit::Failure;
+
+/// Everything that can be chosen, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Settings {
+    /// The Unix socket.
+    pub(crate) socket: Place,
+    /// The folder of the store.
+    pub(crate) data_dir: Place,
+    /// Where to listen on TCP.
+    pub(crate) listen: Vec<SocketAddr>,
+    /// Web origins whose pages may use the daemon, in the form of an `Origin` header.
+    pub(crate) allow_origin: Vec<String>,
+    /// Further names of this machine, in lower case.
+    pub(crate) allow_host: Vec<String>,
+    /// How long things are kept and waited for.
+    pub(crate) times: Times,
+    /// What is too much.
+    pub(crate) limits: Limits,
+    /// Settings that are understood but of no effect yet, to be said in the log.
+    pub(crate) idle: Vec<&'static str>,
+}
+
+/// A path, and whether somebody chose it: a default one is ours to put right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Where.
+    pub(crate) path: PathBuf,
+    /// Whether it is the default.
+    pub(crate) default: bool,
+}
+
+impl Settings {
+    /// Reads the file, lays flags and environment over it, and checks what comes out.
+    pub(crate) fn new(cli: Cli) -> Result<Self, Failure> {
+        let dirs = BaseDirs::new();
+        let file = match (&cli.config, &dirs) {
+            (Some(path), _) => file::read(path, true)?,
+            (None, Some(dirs)) => file::read(
+                &dirs.config_dir().join("jobtop").join("jobtopd.toml"),
+                false,
+            )?,
+            (None, None) => file::Checked::default(),
+        };
+        let state = dirs
+            .as_ref()
+            .and_then(|dirs| dirs.state_dir().map(|state| state.join("jobtop")));
+        let runtime = dirs.as_ref().and_then(BaseDirs::runtime_dir);
+        Self::lay_over(cli, file, state.as_deref(), runtime)
+    }
+
+    fn lay_over(
+        cli: Cli,
+        file: file::Checked,
+        state: Option<&Path>,
+        runtime: Option<&Path>,
+    ) -> Result<Self, Failure> {
+        let mut times = file.times;
+        if let Some(text) = &cli.retention {
+            times.retention_ms = duration::parse(text).map_err(|wrong| Failure::Setting {
+                from: "--retention".to_owned(),
+                what: wrong.to_string(),
+                hint: duration::HINT.to_owned(),
+            })?;
+        }
+        let listen = match given(&cli.listen) {
+            Some(given) => each("--listen", given, address::listen)?,
+            None => file.listen,
+        };
+        let settings = Self {
+            socket: place(cli.socket.or(file.socket), || {
+                state.map(|state| paths::socket(runtime, state))
+            })?,
+            data_dir: place(cli.data_dir.or(file.data_dir), || state.map(paths::data))?,
+            allow_origin: match given(&cli.allow_origin) {
+                Some(given) => each("--allow-origin", given, address::origin)?,
+                None => file.allow_origin,
+            },
+            allow_host: match given(&cli.allow_host) {
+                Some(given) => each("--allow-host", given, address::host)?,
+                None => file.allow_host,
+            },
+            times,
+            limits: file.limits,
+            idle: file.idle,
+            listen,
+        };
+        match cli.auth.or(file.auth).unwrap_or_default() {
+            Auth::Token if !settings.listen.is_empty() => Err(Failure::NoTokens),
+            Auth::Token => Ok(settings),
+            Auth::None => match settings.listen.iter().find(|addr| !addr.ip().is_loopback()) {
+                Some(addr) => Err(Failure::OpenToTheWorld(*addr)),
+                None => Ok(settings),
+            },
+        }
+    }
+}
+
+fn given(list: &[String]) -> Option<&[String]> {
+    (!list.is_empty()).then_some(list)
+}
+
+fn place(
+    chosen: Option<PathBuf>,
+    default: impl FnOnce() -> Option<PathBuf>,
+) -> Result<Place, Failure> {
+    match chosen {
+        Some(path) => Ok(Place {
+            // The daemon may change its folder later; what was meant is seen from here.
+            path: std::path::absolute(&path).unwrap_or(path),
+            default: false,
+        }),
+        None => Ok(Place {
+            path: default().ok_or(Failure::NoHome)?,
+            default: true,
+        }),
+    }
+}
+
+fn each<T>(
+    flag: &str,
+    given: &[String],
+    read: impl Fn(&str) -> Result<T, address::Wrong>,
+) -> Result<Vec<T>, Failure> {
+    given
+        .iter()
+        .map(|text| {
+            read(text).map_err(|wrong| Failure::Setting {
+                from: flag.to_owned(),
+                what: wrong.what,
+                hint: wrong.hint,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+use clap::Parser;
+
+use super::*;
+
+fn settings(args: &[&str]) -> Result<Settings, Failure> {
+    let cli = Cli::try_parse_from(args).unwrap();
+    Settings::lay_over(
+        cli,
+        file::Checked::default(),
+        Some(Path::new("/home/a/.local/state/jobtop")),
+        Some(Path::new("/run/user/1000")),
+    )
+}
+
+#[test]
+fn without_anything_it_is_local() {
+    let settings = settings(&[]).unwrap();
+    assert!(settings.listen.is_empty());
+    assert_eq!(
+        settings.socket.path,
+        Path::new("/run/user/1000/jobtop/jobtopd.sock")
+    );
+    assert_eq!(
+        settings.data_dir.path,
+        Path::new("/home/a/.local/state/jobtop/data")
+    );
+    assert_eq!(settings.times, Times::default());
+}
+
+#[test]
+fn a_port_is_opened_by_name_only() {
+    for (args, says) in [
+        (&["--listen"][..], Some("--listen needs credentials")),
+        (
+            &["--listen", "--auth", "token"],
+            Some("--listen needs credentials"),
+        ),
+        (&["--listen", "--auth", "none"], None),
+        (&["--auth", "none", "--listen", "[::1]:0"], None),
+        (
+            &["--auth", "none", "--listen", "0.0.0.0:7411"],
+            Some("--auth none trusts everybody"),
+        ),
+        (
+            &["--auth", "none", "--listen", "--listen", "192.0.2.1:1"],
+            Some("--auth none trusts everybody"),
+        ),
+        (&["--auth", "none"], None),
+        (
+            &["--listen", "nowhere"],
+            Some("--listen: \"nowhere\" is no address"),
+        ),
+        (
+            &["--retention", "30"],
+            Some("--retention: \"30\" has no unit"),
+        ),
+        (
+            &["--allow-origin", "localhost"],
+            Some("--allow-origin: \"localhost\" is no web origin"),
+        ),
+        (
+            &["--allow-host", "a b"],
+            Some("--allow-host: \"a b\" is no host name"),
+        ),
+    ] {
+        match (settings(args), says) {
+            (Ok(_), None) => {}
+            (Err(failure), Some(says)) => {
+                assert!(failure.to_string().starts_with(says), "{args:?}: {failure}");
+                assert!(!failure.hint().is_empty());
+                assert_eq!(failure.code(), std::process::ExitCode::from(2));
+            }
+            (got, _) => panic!("{args:?}: {got:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_flag_wins_over_the_file() {
+    let file = || file::Checked {
+        listen: vec!["127.0.0.1:1".parse().unwrap()],
+        auth: Some(Auth::None),
+        ..file::Checked::default()
+    };
+    let lay = |args: &[&str]| {
+        let cli = Cli::try_parse_from(args).unwrap();
+        Settings::lay_over(cli, file(), Some(Path::new("/s")), None)
+    };
+    assert_eq!(lay(&[]).unwrap().listen, ["127.0.0.1:1".parse().unwrap()]);
+    assert_eq!(
+        lay(&["--listen", "127.0.0.1:2"]).unwrap().listen,
+        ["127.0.0.1:2".parse().unwrap()]
+    );
+    assert!(matches!(lay(&["--auth", "token"]), Err(Failure::NoTokens)));
+}

@@ -1,0 +1,134 @@
+//! The calls about jobs: what changes something is asked of the engine, what only looks is read from the feed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::LOCATION;
+use axum::http::{HeaderValue, Response, StatusCode, Uri};
+use jobtop_core::Job;
+use jobtop_core::access::Identity;
+use jobtop_core::job::progress::Report;
+use jobtop_core::job::refusal::{Code, Refusal};
+use jobtop_core::proto::body::{JobAnswer, NewJob};
+use jobtop_core::proto::read;
+
+use super::body::{Asked, Asker, Id};
+use super::problem::{Refused, json};
+use super::{App, query};
+use crate::engine::command::{Answer, Answered, Command, ReplyTo, Verb};
+use crate::feed::listing;
+
+/// How long a caller waits for what must be durable first.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) async fn create(
+    State(app): State<App>,
+    asked: Asked,
+) -> Result<Response<Body>, Refused> {
+    let new: Box<NewJob> = Box::new(read::json(&asked.body)?);
+    if new.command.is_some() {
+        let detail = "This daemon does not take commands yet: start it with jobtop run";
+        return Err(Refusal::new(Code::NotImplemented, detail).into());
+    }
+    let who = asked.who;
+    answer(&app, |reply| Command::Create {
+        who,
+        new,
+        conn: None,
+        reply,
+    })
+    .await
+}
+
+pub(super) async fn report(
+    State(app): State<App>,
+    id: Id,
+    asked: Asked,
+) -> Result<Response<Body>, Refused> {
+    let report: Report = read::json(&asked.body)?;
+    let updates = vec![(id.parse()?, report)];
+    let who = asked.who;
+    answer(&app, |reply| Command::Report {
+        who,
+        updates,
+        conn: None,
+        reply,
+    })
+    .await
+}
+
+pub(super) async fn act(
+    app: &App,
+    id: &Id,
+    who: Identity,
+    verb: Verb,
+) -> Result<Response<Body>, Refused> {
+    let job = id.parse()?;
+    answer(app, |reply| Command::Act {
+        who,
+        job,
+        verb,
+        conn: None,
+        reply,
+    })
+    .await
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    Asker(who): Asker,
+    uri: Uri,
+) -> Result<Response<Body>, Refused> {
+    let wanted = query::list_jobs(&uri)?;
+    let shared = &app.shared;
+    let listing = listing::list(&shared.hub, &wanted, &who, shared.clock.now())?;
+    Ok(json(StatusCode::OK, &listing))
+}
+
+pub(super) async fn one(
+    State(app): State<App>,
+    Asker(who): Asker,
+    id: Id,
+) -> Result<Response<Body>, Refused> {
+    let wanted = id.parse()?;
+    let job = match app.shared.hub.get(wanted) {
+        Some(job) => Some(job),
+        None => (app.shared.lookup)(wanted).await,
+    };
+    let job = job.ok_or_else(|| Refusal::job_not_found(&id.0))?;
+    who.check_sees(&job.spec.user)?;
+    Ok(shown(&app, StatusCode::OK, &job))
+}
+
+/// Asks the engine and says what it answered.
+async fn answer(
+    app: &App,
+    command: impl FnOnce(ReplyTo) -> Command,
+) -> Result<Response<Body>, Refused> {
+    let answered: Answered = tokio::time::timeout(PATIENCE, app.shared.engine.ask(command))
+        .await
+        .unwrap_or_else(|_| {
+            Err(Refusal::new(
+                Code::Unavailable,
+                "The disk did not take it in time; whether it was done is seen from the job",
+            ))
+        });
+    Ok(match answered? {
+        Answer::Created(job) => {
+            let mut response = shown(app, StatusCode::CREATED, &job);
+            if let Ok(place) = HeaderValue::try_from(format!("/api/jobs/{}", job.id())) {
+                response.headers_mut().insert(LOCATION, place);
+            }
+            response
+        }
+        Answer::Job(job) => shown(app, StatusCode::OK, &job),
+    })
+}
+
+/// The job as of now.
+fn shown(app: &App, status: StatusCode, job: &Arc<Job>) -> Response<Body> {
+    let job = job.view(app.shared.clock.now().mono);
+    json(status, &JobAnswer { job })
+}

@@ -1,0 +1,98 @@
+//! Opens what is listened on: TCP ports, and the Unix socket with what a former daemon may have left in its place.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener as StdTcpListener};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use tokio::net::{TcpListener, UnixListener};
+
+use crate::exit::Failure;
+
+/// Opens a port. Must be called within the runtime.
+pub(crate) fn tcp(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
+    let open = || {
+        // The standard library sets SO_REUSEADDR, so a port in TIME_WAIT is no hindrance.
+        let listener = StdTcpListener::bind(addr)?;
+        listener.set_nonblocking(true)?;
+        let addr = listener.local_addr()?;
+        Ok((TcpListener::from_std(listener)?, addr))
+    };
+    open().map_err(|source: io::Error| match source.kind() {
+        ErrorKind::AddrInUse => Failure::PortInUse(addr),
+        _ => Failure::Port { addr, source },
+    })
+}
+
+/// The Unix socket's file, removed when the daemon ends, unless another daemon's lies there by then.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    identity: Option<(u64, u64)>,
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if self.identity.is_some() && identity(&self.path) == self.identity {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Opens the Unix socket, 0600. Its folder is known to be ours alone. Must be called within the runtime.
+pub(crate) fn unix(path: &Path) -> Result<(UnixListener, SocketFile), Failure> {
+    clear(path)?;
+    let open = || {
+        let listener = UnixListener::bind(path)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+        Ok(listener)
+    };
+    let listener = open().map_err(|source: io::Error| match source.kind() {
+        ErrorKind::AddrInUse => Failure::SocketInUse(path.to_owned()),
+        _ => failure(path, source),
+    })?;
+    let file = SocketFile {
+        path: path.to_owned(),
+        identity: identity(path),
+    };
+    Ok((listener, file))
+}
+
+/// Removes a socket that nobody answers on.
+fn clear(path: &Path) -> Result<(), Failure> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(failure(path, source)),
+        Ok(found) if !found.file_type().is_socket() => {
+            return Err(Failure::NotASocket(path.to_owned()));
+        }
+        Ok(_) => {}
+    }
+    match UnixStream::connect(path) {
+        Ok(_) => Err(Failure::SocketInUse(path.to_owned())),
+        // Nobody listens: whoever did has ended without tidying up.
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+            fs::remove_file(path).map_err(|source| failure(path, source))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        // A full queue is somebody's too.
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            Err(Failure::SocketInUse(path.to_owned()))
+        }
+        Err(source) => Err(failure(path, source)),
+    }
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let found = fs::symlink_metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
+fn failure(path: &Path, source: io::Error) -> Failure {
+    Failure::Socket {
+        path: path.to_owned(),
+        source,
+    }
+}

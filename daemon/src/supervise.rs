@@ -1,0 +1,289 @@
+//! Wires the rooms of the daemon with bounded channels, starts their tasks, and sees them to their end: the only one
+//! that spawns long tasks. A task that ends unasked takes the daemon down with it, rather than leave it half alive.
+
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, timeout_at};
+
+use crate::auth::{self, Doorkeeper};
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::engine::handle::{Handle, INBOX};
+use crate::engine::{self, Board, Wiring};
+use crate::exit::Failure;
+use crate::feed::hub::Hub;
+use crate::feed::session::Shared;
+use crate::folder::{self, Closed};
+use crate::http::Site;
+use crate::http::door::{self, Door};
+use crate::http::guard::Guard;
+use crate::http::socket;
+use crate::sdnotify::{self, State};
+use crate::store::{self, Opened};
+
+/// How long clients may take to hear that the daemon goes down.
+const FAREWELL: Duration = Duration::from_millis(1_500);
+/// How long going down may take in all.
+const GOING_DOWN: Duration = Duration::from_millis(4_800);
+/// As many file descriptors are asked for, where the system lets us: every client takes one.
+const FILES: u64 = 16_384;
+
+/// Runs the daemon until a signal ends it.
+pub(crate) fn run(settings: Settings) -> Result<(), Failure> {
+    more_files();
+    let clock = Clock::new();
+    folder::secure(
+        &settings.data_dir,
+        &settings.data_dir.path,
+        Closed::ToWriters,
+    )?;
+    let kept = store::Settings {
+        retention_ms: settings.times.retention_ms,
+        live_ms: settings.times.live_ms,
+        live_ended: settings.times.live_ended,
+        ..store::Settings::default()
+    };
+    // The store's lock decides which of two daemons serves; what comes after it has the field to itself.
+    let opened =
+        store::open(&settings.data_dir.path, &kept, clock).map_err(|error| Failure::Store {
+            what: error.to_string(),
+            hint: error.hint(),
+        })?;
+    for sentence in &opened.report {
+        tracing::warn!("{sentence}");
+    }
+    for name in &settings.idle {
+        tracing::warn!("{name} is set, but nothing uses it yet");
+    }
+    let threads = std::thread::available_parallelism().map_or(2, |n| n.get().min(4));
+    let runtime = runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name("jobtopd")
+        .enable_all()
+        .build()
+        .map_err(|source| Failure::System {
+            doing: "start threads",
+            source,
+        })?;
+    let ended = runtime.block_on(serve(settings, opened, clock));
+    // Whatever still hangs by now is not waited for.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), Failure> {
+    let mut signals = Signals::new()?;
+    let doors = Doors::open(&settings)?;
+    let Opened {
+        jobs,
+        epoch,
+        writer,
+        archive,
+        ..
+    } = opened;
+    let now = clock.now();
+    let kept = engine::Settings {
+        limits: settings.limits,
+        times: settings.times,
+    };
+    let board = Board::load(kept, jobs, now);
+    let hub = Hub::new(epoch);
+    hub.publish(board.opening(), now);
+
+    let (inbox, commands) = mpsc::channel(INBOX);
+    let (close, closing) = watch::channel(false);
+    let shared = Shared {
+        hub: Arc::clone(&hub),
+        lookup: Arc::new(move |id| {
+            let archive = archive.clone();
+            Box::pin(async move { archive.get(id).await })
+        }),
+        engine: Handle::new(inbox),
+        clock,
+        limits: settings.limits,
+        closing,
+    };
+    let wiring = Wiring {
+        inbox: commands,
+        publish: move |notices, now| hub.publish(notices, now),
+        store: writer.sender(),
+        health: writer.health(),
+        clock,
+        alive: auth::lives,
+    };
+    let guard = Guard::new(&doors.ports, &settings.allow_host, &settings.allow_origin);
+    let site = Site::new(shared, writer.health(), guard);
+
+    let mut engine = JoinSet::new();
+    engine.spawn(engine::run(board, wiring));
+    let mut at_the_doors = JoinSet::new();
+    let keeper = Doorkeeper::new();
+    for door in doors.list {
+        at_the_doors.spawn(door::serve(door, Arc::clone(&site), keeper.clone()));
+    }
+    drop(site);
+    say_ready(&settings.socket.path, &doors.ports);
+    sdnotify::tell(State::Ready);
+    tracing::info!(epoch, "serving");
+
+    // All arms are cancel-safe.
+    let broken = tokio::select! {
+        name = signals.next() => {
+            tracing::info!("{name}: going down");
+            None
+        }
+        Some(ended) = engine.join_next() => {
+            let part = match &ended {
+                Ok(Err(_)) => "store",
+                Ok(Ok(())) | Err(_) => "engine",
+            };
+            log_panic(&ended);
+            Some(part)
+        }
+        Some(ended) = at_the_doors.join_next() => {
+            log_panic(&ended);
+            Some("listener")
+        }
+    };
+
+    sdnotify::tell(State::Stopping);
+    let start = Instant::now();
+    let _ = close.send(true);
+    let going_down = async {
+        // Clients first: what they have asked is still decided and kept.
+        let goodbye = async { while at_the_doors.join_next().await.is_some() {} };
+        if timeout_at(start + FAREWELL, goodbye).await.is_err() {
+            tracing::warn!("some clients did not end in time");
+            at_the_doors.shutdown().await;
+        }
+        // The last handle is gone, so the engine ends when its inbox is empty, and with it the store's last sender.
+        let end = start + GOING_DOWN;
+        let ended = async { while engine.join_next().await.is_some() {} };
+        if timeout_at(end, ended).await.is_err() {
+            return Err(Failure::Slow("engine"));
+        }
+        if writer
+            .finish(end.saturating_duration_since(Instant::now()))
+            .await
+        {
+            Ok(())
+        } else {
+            Err(Failure::Slow("store"))
+        }
+    };
+    let ended = tokio::select! {
+        ended = going_down => ended,
+        name = signals.next() => {
+            tracing::warn!("{name} again: ending at once");
+            return Err(Failure::Slow("tidying up"));
+        }
+    };
+    match broken {
+        Some(part) => Err(Failure::Broken(part)),
+        None => ended,
+    }
+}
+
+/// What is listened on.
+struct Doors {
+    list: Vec<Door>,
+    ports: Vec<std::net::SocketAddr>,
+    _file: socket::SocketFile,
+}
+
+impl Doors {
+    fn open(settings: &Settings) -> Result<Self, Failure> {
+        let path = &settings.socket.path;
+        let folder = path.parent().unwrap_or_else(|| Path::new("/"));
+        folder::secure(&settings.socket, folder, Closed::ToAll)?;
+        // Ports before the socket: a port in use leaves no trace.
+        let mut list = Vec::new();
+        let mut ports = Vec::new();
+        for addr in &settings.listen {
+            let (listener, addr) = socket::tcp(*addr)?;
+            list.push(Door::Tcp(listener));
+            ports.push(addr);
+        }
+        let (listener, file) = socket::unix(path)?;
+        list.push(Door::Unix(listener));
+        Ok(Self {
+            list,
+            ports,
+            _file: file,
+        })
+    }
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        let on = |kind| {
+            signal(kind).map_err(|source| Failure::System {
+                doing: "listen to signals",
+                source,
+            })
+        };
+        Ok(Self {
+            terminate: on(SignalKind::terminate())?,
+            interrupt: on(SignalKind::interrupt())?,
+        })
+    }
+
+    /// The name of the next one.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+/// The one line on stdout. Whoever started us may be gone already; that is no reason not to serve.
+fn say_ready(socket: &Path, ports: &[std::net::SocketAddr]) {
+    let mut line = b"ready unix:".to_vec();
+    line.extend_from_slice(socket.as_os_str().as_bytes());
+    for addr in ports {
+        line.extend_from_slice(format!(" http://{addr}").as_bytes());
+    }
+    line.push(b'\n');
+    let mut stdout = std::io::stdout();
+    let _ = stdout.write_all(&line).and_then(|()| stdout.flush());
+}
+
+fn log_panic<T>(ended: &Result<T, JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a task of the daemon's ended");
+    }
+}
+
+/// Raises the limit of open files as far as is sensible and allowed; what cannot be raised stays.
+fn more_files() {
+    let now = getrlimit(Resource::Nofile);
+    let (Some(current), hard) = (now.current, now.maximum.unwrap_or(FILES)) else {
+        return;
+    };
+    let wanted = FILES.min(hard);
+    if current < wanted {
+        let _ = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: Some(wanted),
+                maximum: now.maximum,
+            },
+        );
+    }
+}
