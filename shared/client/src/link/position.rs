@@ -88,7 +88,7 @@ impl Position {
     }
 
     fn begin(&mut self, said: &Subscribed) {
-        if said.reset || self.filling || self.epoch != Some(said.epoch) {
+        if said.reset || self.epoch != Some(said.epoch) {
             self.filling = true;
             self.revision = 0;
         }
