@@ -105,6 +105,14 @@ impl Course {
         }
     }
 
+    /// Goes on with a job that there is already; `new` makes it again where the daemon has forgotten it.
+    pub(super) fn adopting(job: JobId, new: NewJob) -> Self {
+        Self {
+            job: Some(job),
+            ..Self::new(new, false)
+        }
+    }
+
     /// Whether the daemon takes reports from us just now.
     pub(super) fn is_on(&self) -> bool {
         self.phase == Phase::On && self.closed.is_none()

@@ -78,10 +78,26 @@ pub fn report(endpoint: Endpoint, new: NewJob) -> (Reporter, mpsc::Receiver<Acti
     report_with(endpoint, new, Timing::default())
 }
 
+/// Becomes the producer of a job that there is already, such as one that waits for somebody to begin it; its first
+/// report does. A daemon that has forgotten the job is asked for `new` instead.
+#[must_use]
+pub fn adopt(endpoint: Endpoint, job: JobId, new: NewJob) -> (Reporter, mpsc::Receiver<Action>) {
+    begin(endpoint, Some(job), new, Timing::default())
+}
+
 /// [`report`] with other times than the usual ones.
 #[must_use]
 pub fn report_with(
     endpoint: Endpoint,
+    new: NewJob,
+    timing: Timing,
+) -> (Reporter, mpsc::Receiver<Action>) {
+    begin(endpoint, None, new, timing)
+}
+
+fn begin(
+    endpoint: Endpoint,
+    job: Option<JobId>,
     mut new: NewJob,
     timing: Timing,
 ) -> (Reporter, mpsc::Receiver<Action>) {
@@ -90,7 +106,7 @@ pub fn report_with(
     new.idempotency_key = new.idempotency_key.or_else(|| key().map(Into::into));
     let (whole, whole_seen) = watch::channel(Report::default());
     let (orders, ordered) = mpsc::channel(ORDERS);
-    let (job_id, job_id_seen) = watch::channel(None);
+    let (job_id, job_id_seen) = watch::channel(job);
     let (state, state_seen) = watch::channel(LinkState::Connecting { attempt: 1 });
     let (refusal, refusal_seen) = watch::channel(None);
     let (actions, asked) = mpsc::channel(ACTIONS);
@@ -107,8 +123,12 @@ pub fn report_with(
         .heartbeat_seconds
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .filter(|every| !every.is_zero());
+    let course = match job {
+        Some(job) => Course::adopting(job, new),
+        None => Course::new(new, shared_key),
+    };
     let task = Task::new(
-        Course::new(new, shared_key),
+        course,
         task::Ends {
             link: handle,
             whole: whole_seen,

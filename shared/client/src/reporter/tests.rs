@@ -77,8 +77,11 @@ use Step::{Acked, Connected, Cut, Due, Finish, Heard, Wake};
 
 /// Runs a course whose producer has said `{"progress": 5}`, and tells what it did at each step.
 fn check(steps: Vec<(Step, &[&str])>) {
+    check_course(Course::new(new_job(), false), steps);
+}
+
+fn check_course(mut course: Course, steps: Vec<(Step, &[&str])>) {
     let whole = report(r#"{"progress":5}"#);
-    let mut course = Course::new(new_job(), false);
     for (number, (step, wanted)) in steps.into_iter().enumerate() {
         let effects = match step {
             Connected => course.connected(),
@@ -143,6 +146,21 @@ fn a_job_is_created_reported_and_completed() {
         (Finish(End::Completed), &["> complete_job"]),
         (Heard(ok("end", "completed", &Value::Null)), &["over"]),
     ]);
+}
+
+#[test]
+fn a_job_that_is_there_already_is_adopted_and_made_again_where_it_is_forgotten() {
+    check_course(
+        Course::adopting(id(), new_job()),
+        vec![
+            (Connected, &["> adopt_job"]),
+            (Heard(ok("adopt", "pending", &Value::Null)), &[]),
+            (Due, &["> update_progress 5.0"]),
+            (Cut, &[]),
+            (Connected, &["> adopt_job"]),
+            (Heard(refusal("adopt", "job_not_found")), &["> create_job"]),
+        ],
+    );
 }
 
 #[test]
