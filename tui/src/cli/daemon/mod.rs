@@ -2,6 +2,7 @@
 //!
 //! The daemon is this same program, executed again: one file is enough on a machine.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -25,6 +26,17 @@ pub(crate) struct Args {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Be the daemon, in the foreground; takes the options of jobtopd
+    #[command(disable_help_flag = true)]
+    Run {
+        /// Options of jobtopd
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "OPTIONS"
+        )]
+        options: Vec<OsString>,
+    },
     /// Start the local daemon in the background, if none answers
     Start,
     /// Stop the local daemon and wait until it is gone
@@ -36,6 +48,7 @@ enum Command {
 /// Does what was asked.
 pub(crate) fn main(args: Args, global: &Global) -> Result<ExitCode, Failure> {
     match args.command {
+        Command::Run { options } => Ok(jobtopd::main(options.into_iter())),
         Command::Start => cli::block_on(async {
             let begun = ensure_local(global).await?;
             print::note(&format!("jobtop: {begun}"));
