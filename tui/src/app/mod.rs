@@ -28,7 +28,7 @@ mod update;
 mod wake;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use event::{Answer, Effect, Event, Shown};
 pub(crate) use update::update;

@@ -1,6 +1,6 @@
 //! The filter while it is being typed: every key changes the list at once.
 
-use jobtop_core::query::Today;
+use jobtop_core::query::{Field, Today};
 
 use super::input::Input;
 use super::{App, Effect, Mode};
@@ -35,10 +35,11 @@ pub(super) fn key(
     match action {
         Some(Action::Accept) => {
             // With a mistake it stays open: there is something to put right.
+            apply(app, typing.input.text());
             if app.filters.mistake().is_none() {
                 app.mode = Mode::Browse;
-                return Vec::new();
             }
+            return Vec::new();
         }
         Some(Action::Back) => {
             apply(app, &typing.before);
@@ -84,8 +85,26 @@ pub(super) fn paste(app: &mut App, mut typing: Typing, text: &str) {
 fn change(app: &mut App, typing: Typing) {
     if typing.input.text().trim() != app.filters.text() || app.filters.mistake().is_some() {
         apply(app, typing.input.text());
+        if app.rows.order().is_empty()
+            && app.filters.mistake().is_none()
+            && let Some(before) = before_a_field(typing.input.text())
+        {
+            apply(app, before);
+        }
     }
     app.mode = Mode::Typing(typing);
+}
+
+/// What stands before a last word that may become the name of a field: `orders stat` → `orders `. Without this the list
+/// would go blank on the way to `status:`.
+fn before_a_field(text: &str) -> Option<&str> {
+    let begin = text.rfind(' ').map_or(0, |blank| blank + 1);
+    let (before, last) = text.split_at(begin);
+    let word = last.trim_start_matches(['-', '!']).to_lowercase();
+    let may_become = Field::ALL
+        .iter()
+        .any(|field| field.word().starts_with(&word));
+    (may_become && !before.contains('"')).then_some(before)
 }
 
 fn apply(app: &mut App, text: &str) {

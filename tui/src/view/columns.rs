@@ -1,7 +1,7 @@
 //! Which columns the list has at a width, and how wide each is. Pure.
 //!
-//! Every column has a least width; those that matter least go first when there is no room. What is left over goes to
-//! those that can use it.
+//! Every column has a least width and one at which it reads well; those that matter least go first when there is no
+//! room. The last few come only when the others read well. What is left over goes to those that can use it.
 
 /// A column of the list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,34 +24,41 @@ pub(super) enum Column {
 struct Need {
     column: Column,
     least: u16,
+    good: u16,
     most: u16,
     /// Its share of what is left over.
     share: u16,
 }
 
-const fn need(column: Column, least: u16, most: u16, share: u16) -> Need {
+const fn need(column: Column, widths: [u16; 3], share: u16) -> Need {
+    let [least, good, most] = widths;
     Need {
         column,
         least,
+        good,
         most,
         share,
     }
 }
 
+const fn fixed(column: Column, width: u16) -> Need {
+    need(column, [width; 3], 0)
+}
+
 /// In the order on the screen.
 const NEEDS: [Need; 9] = [
-    need(Column::Status, 13, 13, 0),
-    need(Column::Name, 16, 48, 4),
-    need(Column::Owner, 8, 14, 1),
-    need(Column::Step, 13, 26, 2),
-    need(Column::Bar, 6, 30, 3),
-    need(Column::Percent, 5, 5, 0),
-    need(Column::Rate, 8, 8, 0),
-    need(Column::Eta, 15, 15, 0),
-    need(Column::Age, 6, 6, 0),
+    fixed(Column::Status, 13),
+    need(Column::Name, [16, 20, 44], 3),
+    need(Column::Owner, [8, 10, 14], 1),
+    need(Column::Step, [12, 15, 24], 2),
+    need(Column::Bar, [6, 10, 30], 3),
+    fixed(Column::Percent, 5),
+    fixed(Column::Rate, 8),
+    fixed(Column::Eta, 14),
+    fixed(Column::Age, 6),
 ];
 
-/// What matters most comes first.
+/// What matters most comes first; from [`EXTRAS`] on they come only when the others read well.
 const RANKS: [Column; 9] = [
     Column::Name,
     Column::Percent,
@@ -63,44 +70,84 @@ const RANKS: [Column; 9] = [
     Column::Owner,
     Column::Age,
 ];
+const EXTRAS: usize = 5;
 
-/// The columns at a width with their widths, in order; one blank lies between two, two where there is plenty.
+/// From this width on two blanks lie between columns.
+const APART_FROM: u16 = 100;
+
+/// Columns that lie between one column and the next at a width of the whole list. The percent belongs to its bar.
+pub(super) fn gap(column: Column, width: u16) -> u16 {
+    if width >= APART_FROM && column != Column::Bar {
+        2
+    } else {
+        1
+    }
+}
+
+/// The columns at a width with their widths, in the order on the screen.
 pub(super) fn columns(width: u16) -> Vec<(Column, u16)> {
-    let mut chosen: Vec<Column> = Vec::new();
-    let mut taken = 0;
-    for column in RANKS {
-        let least = NEEDS
-            .iter()
-            .find(|need| need.column == column)
-            .map_or(0, |need| need.least);
-        let with_gap = least + u16::from(!chosen.is_empty());
-        if taken + with_gap <= width {
-            taken += with_gap;
-            chosen.push(column);
-        } else if column == Column::Status && taken + 2 <= width {
-            // No room for the word: the glyph says it too.
-            taken += 2;
-            chosen.push(Column::Glyph);
+    let mut chosen: Vec<Column> = vec![Column::Name];
+    for (rank, column) in RANKS.into_iter().enumerate().skip(1) {
+        let glyph = column == Column::Status && !fits(&chosen, column, rank, width);
+        let column = if glyph { Column::Glyph } else { column };
+        if !fits(&chosen, column, rank, width) {
             break;
-        } else if chosen.is_empty() {
-            return vec![(Column::Name, width)];
-        } else {
+        }
+        chosen.push(column);
+        if glyph {
+            // No room for the word: then there is none for more either.
             break;
         }
     }
     let mut laid: Vec<(Column, u16)> = NEEDS
         .iter()
         .filter_map(|need| {
-            let is_glyph = need.column == Column::Status && chosen.contains(&Column::Glyph);
-            match (chosen.contains(&need.column), is_glyph) {
-                (true, _) => Some((need.column, need.least)),
-                (false, true) => Some((Column::Glyph, 1)),
-                (false, false) => None,
+            if chosen.contains(&need.column) {
+                Some((need.column, need.least))
+            } else if need.column == Column::Status && chosen.contains(&Column::Glyph) {
+                Some((Column::Glyph, 1))
+            } else {
+                None
             }
         })
         .collect();
-    spread(&mut laid, width - taken);
+    if let [(_, name)] = laid.as_mut_slice() {
+        *name = width;
+        return laid;
+    }
+    let taken = total(laid.iter().copied(), width);
+    spread(&mut laid, width.saturating_sub(taken));
     laid
+}
+
+/// Whether one more column finds room beside those chosen.
+fn fits(chosen: &[Column], column: Column, rank: usize, width: u16) -> bool {
+    let sizes = chosen.iter().map(|one| {
+        let (least, good) = sizes(*one);
+        (*one, if rank >= EXTRAS { good } else { least })
+    });
+    let all = sizes.chain([(column, sizes_least(column))]);
+    total(all, width) <= width
+}
+
+fn sizes(column: Column) -> (u16, u16) {
+    NEEDS
+        .iter()
+        .find(|need| need.column == column)
+        .map_or((1, 1), |need| (need.least, need.good))
+}
+
+fn sizes_least(column: Column) -> u16 {
+    sizes(column).0
+}
+
+/// The width of columns with what lies between them.
+fn total(laid: impl Iterator<Item = (Column, u16)>, width: u16) -> u16 {
+    let (sum, last) = laid.fold((0, 0), |(sum, _), (column, wide)| {
+        let gap = gap(column, width);
+        (sum + wide + gap, gap)
+    });
+    sum - last
 }
 
 /// Gives what is left over to those that can use it, by their shares.
@@ -131,9 +178,8 @@ mod tests {
         let mut before = usize::MAX;
         for width in (1..=240).rev() {
             let laid = columns(width);
-            let gaps = laid.len() as u16 - 1;
-            let sum: u16 = laid.iter().map(|(_, w)| w).sum();
-            assert!(sum + gaps <= width, "{width}: {laid:?}");
+            let all = total(laid.iter().copied(), width);
+            assert!(all <= width, "{width}: {laid:?}");
             assert!(laid.iter().any(|(c, _)| *c == Column::Name));
             assert!(laid.len() <= before, "{width}");
             assert!(laid.len() + 1 >= before.min(9), "{width} drops several");

@@ -6,9 +6,9 @@
 //! │ csv_processing of analyst1               │
 //! │ running, 41.7% done, 12m old             │
 //! │                                          │
-//! │ What it has done so far may be lost.     │
+//! │ Its program is ended; …                  │
 //! │                                          │
-//! │ y cancel the job     Esc or Enter: No    │
+//! │ y cancel it     No (Esc, Enter)          │
 //! ╰──────────────────────────────────────────╯
 //! ```
 
@@ -50,7 +50,7 @@ pub(super) fn draw(app: &App, question: Question, frame: &mut Frame<'_>, theme: 
     ];
     if area.height >= 14 {
         lines.insert(3, Line::raw(""));
-        let warning = "The program is ended; what it has not finished is lost.";
+        let warning = "Its program is ended; unfinished work is lost.";
         for (nth, line) in cell::wrap(warning, inner).into_iter().enumerate() {
             lines.insert(4 + nth, Line::styled(line, theme.warning()));
         }

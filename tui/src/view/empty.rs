@@ -3,9 +3,10 @@
 //! ```text
 //!   No jobs yet. Three ways to get one:
 //!
-//!   jobtop run -- CMD        run a command and watch it here
-//!   jobtop demo              real pipelines on made-up files
-//!   curl …/api/jobs …        let a pipeline of yours report
+//!   jobtop run -- CMD   runs a command, and shows it here
+//!   jobtop demo         real pipelines on files it makes
+//!   a pipeline of yours that reports, beginning with
+//!     curl --unix-socket … http://localhost/api/jobs …
 //! ```
 
 use ratatui::buffer::Buffer;
@@ -19,7 +20,10 @@ use crate::app::link::State;
 
 pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) {
     let width = usize::from(area.width).saturating_sub(4);
-    let lines = lines(app, width, theme);
+    let mut lines = lines(app, width, theme);
+    if lines.len() > usize::from(area.height) {
+        lines.retain(|(text, _)| !text.is_empty());
+    }
     // A little below the top where there is room; from the top where there is not.
     let spare = usize::from(area.height).saturating_sub(lines.len());
     let top = (spare / 3) as u16;
@@ -33,6 +37,9 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) {
         cell::put(buffer, at, text, *style, theme);
     }
 }
+
+/// How far a command is set in.
+const INDENT: usize = 2;
 
 type Line = (String, Style);
 
@@ -80,33 +87,45 @@ fn lines(app: &App, width: usize, theme: Theme) -> Vec<Line> {
 /// The three ways to get a job.
 fn ways(app: &App, width: usize, theme: Theme) -> Vec<Line> {
     let plain = Style::new();
-    let curl = format!("curl {}/api/jobs", app.settings.curl);
-    let header = "-H 'Content-Type: application/json'";
-    let body = r#"-d '{"type":"csv_processing","name":"orders.csv"}'"#;
     let mut lines = vec![
         (
             "No jobs yet. Three ways to get one:".to_owned(),
             theme.title(),
         ),
         (String::new(), plain),
-        ("jobtop run -- CMD".to_owned(), theme.key()),
-        ("    runs a command, and shows it here".to_owned(), plain),
-        ("jobtop demo".to_owned(), theme.key()),
         (
-            "    real pipelines on files it makes, in a place of its own".to_owned(),
+            "jobtop run -- CMD   runs a command, and shows it here".to_owned(),
             plain,
         ),
-        ("a pipeline of yours that reports:".to_owned(), theme.key()),
+        (
+            "jobtop demo         real pipelines on files it makes".to_owned(),
+            plain,
+        ),
+        (
+            "a pipeline of yours that reports, beginning with".to_owned(),
+            plain,
+        ),
     ];
-    let one = format!("    {curl} {header} {body}");
-    if cell::width(&one) <= width {
-        lines.push((one, plain));
-    } else {
-        // Broken so that it can still be copied into a shell.
-        for (part, more) in [(curl.as_str(), true), (header, true), (body, false)] {
-            let end = if more { " \\" } else { "" };
-            lines.push((format!("    {part}{end}"), plain));
+    let url = format!("{}/api/jobs", app.settings.curl);
+    let parts = [
+        format!("curl {url}"),
+        "-H 'Content-Type: application/json'".to_owned(),
+        r#"-d '{"type":"csv_processing","name":"orders.csv"}'"#.to_owned(),
+    ];
+    // Broken so that it can still be copied into a shell: first between its parts, then before the address.
+    let one = parts.join(" ");
+    let broken = match url.rsplit_once(' ') {
+        _ if cell::width(&one) + INDENT <= width => vec![one],
+        Some((socket, address)) if cell::width(&parts[0]) + INDENT + 2 > width => {
+            let [_, header, body] = parts;
+            vec![format!("curl {socket}"), address.to_owned(), header, body]
         }
+        _ => parts.to_vec(),
+    };
+    let last = broken.len() - 1;
+    for (nth, part) in broken.into_iter().enumerate() {
+        let end = if nth < last { " \\" } else { "" };
+        lines.push((format!("{:INDENT$}{part}{end}", ""), theme.key()));
     }
     lines
 }

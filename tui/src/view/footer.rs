@@ -76,6 +76,7 @@ fn word(app: &App, row: &Binding) -> Option<&'static str> {
         Action::Cancel => can(Verb::Cancel).then_some(row.word),
         Action::Retry => can(Verb::Retry).then_some(row.word),
         Action::Open => job.map(|_| row.word),
+        Action::Filter => (!app.mirror.is_empty()).then_some(row.word),
         Action::Reconnect => {
             matches!(app.link.state, State::Waiting { .. }).then_some("reconnect now")
         }

@@ -3,14 +3,15 @@
 use jiff::tz::TimeZone;
 use jobtop_core::Timestamp;
 
-/// Milliseconds in at most two units: `42s`, `3m 20s`, `1h 05m`, `2d 4h`.
+/// Milliseconds in at most two units and six characters: `42s`, `3m 20s`, `1h 05m`, `12h`, `2d 4h`.
 pub(super) fn duration(ms: u64) -> String {
     let s = ms / 1_000;
     let (m, h, d) = (s / 60, s / 3_600, s / 86_400);
     match (d, h, m) {
         (0, 0, 0) => format!("{s}s"),
         (0, 0, m) => format!("{m}m {:02}s", s % 60),
-        (0, h, m) => format!("{h}h {:02}m", m % 60),
+        (0, h @ 1..10, m) => format!("{h}h {:02}m", m % 60),
+        (0, h, _) => format!("{h}h"),
         (d, h, _) => format!("{d}d {}h", h % 24),
     }
 }
@@ -125,6 +126,7 @@ mod tests {
             (9 * M + 58 * S, "9m 58s", "9m", "10m 00s"),
             (12 * M + 40 * S, "12m 40s", "12m", "13m"),
             (H + 5 * M, "1h 05m", "1h 05m", "1h 05m"),
+            (12 * H + 5 * M, "12h", "12h", "12h"),
             (52 * H, "2d 4h", "2d 4h", "2d 4h"),
         ] {
             assert_eq!(duration(ms), as_duration, "{ms}");

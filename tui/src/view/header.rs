@@ -18,13 +18,7 @@ use crate::app::link::State;
 pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) {
     let mut at = area;
     let said = said(app, theme);
-    let room = usize::from(area.width).saturating_sub(9);
-    let text = said
-        .forms
-        .iter()
-        .find(|form| cell::width(form) <= room)
-        .or(said.forms.last());
-    if let Some(text) = text {
+    if let Some(text) = said.forms.get(said.fitting(area.width)) {
         // The name of the program is the first thing to go.
         if area.width >= 48 {
             let name = Rect { width: 6, ..at };
@@ -44,10 +38,29 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) {
     }
 }
 
+/// Whether there is room to say why there is no connection.
+pub(super) fn says_reason(app: &App, width: u16, theme: Theme) -> bool {
+    said(app, theme).fitting(width) < WITH_REASON
+}
+
 /// The state of the connection in forms from long to short, and how it looks.
 struct Said {
     forms: Vec<String>,
     style: Style,
+}
+
+/// So many forms of an offline header begin with the reason.
+const WITH_REASON: usize = 2;
+
+impl Said {
+    /// Which form fits, else the shortest.
+    fn fitting(&self, width: u16) -> usize {
+        let room = usize::from(width).saturating_sub(9);
+        self.forms
+            .iter()
+            .position(|form| cell::width(form) <= room)
+            .unwrap_or(self.forms.len().saturating_sub(1))
+    }
 }
 
 fn said(app: &App, theme: Theme) -> Said {

@@ -19,6 +19,8 @@ use crate::app::{App, Screen};
 use crate::keymap::{self, Binding, Context, Group};
 
 const KEYS: usize = 16;
+const FILTERS: &str = "Filters: words, \"two words\", status: type: user: tag: host: queue: health: name: error: id:, \
+progress>50 rate<100 errors>=1 duration>10m, since:7d until:2026-11-01, -type:x is not x, a,b is either";
 
 /// Draws the help; returns how many lines it has and how many were seen.
 pub(super) fn draw(
@@ -93,10 +95,9 @@ fn lines(app: &App, width: usize, theme: Theme) -> Vec<Line<'static>> {
         }
     }
     lines.push(Line::raw(""));
-    lines.push(Line::styled(
-        "Filters: words, \"two words\", status: type: user: tag: name: error:, progress>50, -not",
-        theme.faint(),
-    ));
+    for text in cell::wrap(FILTERS, width) {
+        lines.push(Line::styled(text, theme.faint()));
+    }
     lines
 }
 

@@ -6,12 +6,13 @@
 //! Ⅱ pausing…    returns.csv         Applying mappi…  ██░░░░░░░░░░░  17.0%  210/s     paused    3m
 //! ```
 
+use jobtop_core::Status;
 use jobtop_core::proto::view::View;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
-use super::columns::{Column, columns};
+use super::columns::{Column, columns, gap};
 use super::theme::Theme;
 use super::{bar, cell, empty, format, words};
 use crate::app::App;
@@ -23,7 +24,7 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) -> 
         empty::draw(app, buffer, area, theme);
         return rows;
     }
-    let laid = columns(area.width.saturating_sub(1));
+    let laid = columns(area.width);
     heads(buffer, cell::line(area, 0), &laid, theme);
     let first = app.rows.first(rows);
     let seen = app.rows.order().iter().skip(first).take(rows);
@@ -110,7 +111,12 @@ fn content(app: &App, job: &View, column: Column, theme: Theme) -> (String, Styl
         Column::Step => (job.step_name().to_owned(), plain),
         Column::Bar => (String::new(), plain),
         Column::Percent => (format::percent(job.progress), plain),
-        Column::Rate => (words::rate(app, job).unwrap_or_default(), plain),
+        Column::Rate => {
+            // A rate of what stands still would say that it moves.
+            let moves = job.status != Status::Paused && job.stalled_since.is_none();
+            let rate = words::rate(app, job).filter(|_| moves);
+            (rate.unwrap_or_default(), plain)
+        }
         Column::Eta => {
             let style = if job.stalled_since.is_some() {
                 theme.warning()
@@ -132,26 +138,16 @@ const fn is_right(column: Column) -> bool {
 
 /// Where each column is drawn in a line.
 fn places(at: Rect, laid: &[(Column, u16)]) -> impl Iterator<Item = (Column, Rect)> {
-    let sum: u16 = laid.iter().map(|(_, width)| width).sum();
-    let gaps = (laid.len() as u16).saturating_sub(1);
-    // Two blanks between columns where they cost nothing.
-    let gap = if sum + 2 * gaps <= at.width.saturating_sub(1) {
-        2
-    } else {
-        1
-    };
     let mut x = at.x;
-    let places: Vec<_> = laid
-        .iter()
-        .map(|(column, width)| {
-            let place = Rect {
-                x,
-                width: (*width).min(at.right().saturating_sub(x)),
-                ..at
-            };
-            x = x.saturating_add(width + gap).min(at.right());
-            (*column, place)
-        })
-        .collect();
-    places.into_iter()
+    laid.iter().map(move |(column, width)| {
+        let place = Rect {
+            x,
+            width: (*width).min(at.right().saturating_sub(x)),
+            ..at
+        };
+        x = x
+            .saturating_add(width + gap(*column, at.width))
+            .min(at.right());
+        (*column, place)
+    })
 }

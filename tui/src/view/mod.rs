@@ -62,7 +62,9 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>) -> Shown {
     let buffer = frame.buffer_mut();
     let mut shown = app.shown;
     header::draw(app, buffer, at.header, theme);
-    tabs::draw(app, buffer, at.tabs, theme);
+    if !app.mirror.is_empty() {
+        tabs::draw(app, buffer, at.tabs, theme);
+    }
     if let Screen::List = app.screen {
         shown.rows = list::draw(app, buffer, at.list, theme);
     }
@@ -148,13 +150,13 @@ fn arrange(area: Rect, screen: Screen, empty: bool) -> Layout {
 /// The list, and the chosen job where there is room for it.
 fn split(area: Rect, body: Rect) -> (Rect, Option<Rect>) {
     if area.width >= BESIDE_FROM {
-        let beside = (area.width * 2 / 5).min(84);
+        let beside = (area.width * 3 / 8).min(84);
         let list = Rect {
-            width: body.width - beside,
+            width: body.width - beside - 1,
             ..body
         };
         let detail = Rect {
-            x: list.right(),
+            x: list.right() + 1,
             width: beside,
             ..body
         };

@@ -9,22 +9,18 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Modifier, Style};
 
-use super::cell;
 use super::theme::Theme;
+use super::{cell, header};
+use crate::app::link::State;
 use crate::app::toast::Tone;
-use crate::app::{App, Mode};
+use crate::app::{App, Mode, Screen};
 
 /// Draws the line; returns where the input's cursor is, if there is one.
 pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) -> Option<Position> {
     if area.is_empty() {
         return None;
     }
-    let (listed, all) = (app.rows.order().len(), app.mirror.len());
-    let count = match (app.filters.is_set(), all) {
-        (true, _) => format!("{listed} of {all}"),
-        (false, 1) => "1 job".to_owned(),
-        (false, _) => format!("{all} jobs"),
-    };
+    let count = count(app);
     let taken = cell::put_right(buffer, area, &count, Style::new(), theme);
     let at = Rect {
         width: area.width.saturating_sub(taken + 2),
@@ -44,8 +40,30 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) -> 
     } else if app.filters.is_typed() {
         let text = format!("/{}", app.filters.text());
         cell::put(buffer, at, &text, theme.title(), theme);
+    } else if let State::Waiting { reason, .. } = &app.link.state
+        && !header::says_reason(app, area.width, theme)
+    {
+        cell::put(buffer, at, reason, theme.bad(), theme);
     }
     None
+}
+
+/// How much of what there is is seen.
+fn count(app: &App) -> String {
+    let (lines, seen) = app.shown.detail;
+    if let Screen::Detail(scroll) = app.screen
+        && lines > seen
+    {
+        let first = scroll.min(lines - seen);
+        return format!("lines {}-{} of {lines} (j k)", first + 1, first + seen);
+    }
+    let (listed, all) = (app.rows.order().len(), app.mirror.len());
+    match (app.filters.is_set(), all) {
+        (true, _) => format!("{listed} of {all}"),
+        (false, 0) => String::new(),
+        (false, 1) => "1 job".to_owned(),
+        (false, _) => format!("{all} jobs"),
+    }
 }
 
 fn input(

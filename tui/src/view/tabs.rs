@@ -45,7 +45,7 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) {
 enum Form {
     /// Every status with its word.
     Words,
-    /// Words only for those that occur.
+    /// Only those that occur, and words only for those that need somebody.
     Short,
     /// Glyphs alone.
     Glyphs,
@@ -71,10 +71,13 @@ fn tabs(app: &App, form: Form, theme: Theme) -> Vec<Tab> {
         };
         let text = match form {
             Form::Words => format!("{glyph} {status} {count}"),
-            Form::Short if count == 0 && !is_chosen => continue,
-            Form::Short => format!("{glyph} {status} {count}"),
-            Form::Glyphs if count == 0 && !is_chosen => continue,
-            Form::Glyphs => format!("{glyph} {count}"),
+            Form::Short | Form::Glyphs if count == 0 && !is_chosen => continue,
+            Form::Short
+                if is_chosen || !matches!(status, Status::Completed | Status::Cancelled) =>
+            {
+                format!("{glyph} {status} {count}")
+            }
+            Form::Short | Form::Glyphs => format!("{glyph} {count}"),
         };
         tabs.push((text, style(is_chosen, base)));
     }

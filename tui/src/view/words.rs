@@ -19,6 +19,11 @@ pub(super) fn status(app: &App, job: &View, theme: Theme) -> String {
 pub(super) fn eta(app: &App, job: &View, theme: Theme) -> String {
     let unknown = || theme.pick("—", "-").to_owned();
     let worked = || format::duration(app.active_ms(job));
+    if let Some(request) = job.control {
+        // Not done yet, whatever the status says.
+        let age = app.clock().ms_since(request.requested_at);
+        return format!("asked {} ago", format::age(age));
+    }
     match job.status {
         Status::Pending => "waiting".to_owned(),
         Status::Running | Status::Paused if job.stalled_since.is_some() => {

@@ -48,12 +48,6 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) -> 
     for (nth, line) in lines.iter().skip(scroll).take(seen).enumerate() {
         buffer.set_line(inner.x, inner.y + nth as u16, line, inner.width);
     }
-    let hidden = lines.len().saturating_sub(scroll + seen);
-    if hidden > 0 && matches!(app.screen, Screen::Detail(_)) {
-        let last = cell::line(inner, inner.height.saturating_sub(1));
-        let text = format!(" {hidden} more, j ");
-        cell::put_right(buffer, last, &text, theme.chosen(), theme);
-    }
     (lines.len(), seen)
 }
 
@@ -111,11 +105,10 @@ fn head(app: &App, job: &View, width: usize, theme: Theme) -> Vec<Line<'static>>
         Line::styled(cell::fit(&facts(job, theme), width, theme), theme.faint()),
         Line::from(vec![done, open, Span::raw(format!("  {percent}"))]),
     ];
-    let mut now = when(app, job, theme);
-    if let Some(message) = &job.message {
-        now.push_str(theme.dot());
-        now.push_str(message);
-    }
+    let said = job.message.as_deref().filter(|said| !said.is_empty());
+    let when = Some(when(app, job, theme)).filter(|_| job.control.is_none());
+    let now: Vec<_> = when.as_deref().into_iter().chain(said).collect();
+    let now = now.join(theme.dot());
     for line in cell::wrap(&theme.text(&now), width).into_iter().take(3) {
         lines.push(Line::raw(line));
     }

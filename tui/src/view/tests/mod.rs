@@ -1,0 +1,301 @@
+//! Screens as text: what a person would see, at several sizes and in every state worth seeing.
+
+use jobtop_core::Status;
+use jobtop_core::proto::view::View;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use ratatui::style::{Color, Modifier};
+
+use crate::app::Event;
+use crate::app::tests::person::{Person, asked_for, at, job};
+
+mod hostile;
+
+/// A frame of that size, after the events that a real one brings.
+fn frame(person: &mut Person, width: u16, height: u16) -> Buffer {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    // The first frame says what there is room for, the second uses it.
+    for _ in 0..2 {
+        person.tick();
+        let mut shown = person.app.shown;
+        terminal
+            .draw(|frame| shown = super::draw(&person.app, frame))
+            .unwrap();
+        person.happen(Event::Shown(shown));
+    }
+    terminal.backend().buffer().clone()
+}
+
+/// The characters of a frame, line by line.
+fn text(buffer: &Buffer) -> String {
+    let mut text = String::new();
+    for y in 0..buffer.area.height {
+        let mut line = String::new();
+        let mut skip = 0;
+        for x in 0..buffer.area.width {
+            if skip > 0 {
+                skip -= 1;
+                continue;
+            }
+            let symbol = buffer[(x, y)].symbol();
+            skip = super::cell::width(symbol).saturating_sub(1);
+            line.push_str(symbol);
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn screen(person: &mut Person, width: u16, height: u16) -> String {
+    text(&frame(person, width, height))
+}
+
+/// One job of every kind.
+fn many() -> Vec<View> {
+    let mut pausing = job(2);
+    pausing.name = "returns 2026 Q3.csv".into();
+    pausing.control = Some(asked_for("pause"));
+    pausing.status = Status::Paused;
+    pausing.progress = 17.04;
+    let mut mapping = job(3);
+    mapping.name = "map-customers".into();
+    mapping.job_type = jobtop_core::JobType::new("field_mapping").unwrap();
+    mapping.status = Status::Paused;
+    mapping.metrics.estimated_completion = None;
+    let mut waiting = job(4);
+    waiting.status = Status::Pending;
+    waiting.progress = 0.0;
+    waiting.current_step = 0;
+    waiting.message = None;
+    waiting.metrics.start_time = None;
+    waiting.metrics.items_per_second = None;
+    waiting.metrics.processed_bytes = 0;
+    waiting.metrics.active_seconds = 0.0;
+    let mut stalled = job(5);
+    stalled.name = "upload to crm".into();
+    stalled.job_type = jobtop_core::JobType::new("api_upload").unwrap();
+    stalled.stalled_since = Some(at(-130));
+    stalled.metrics.estimated_completion = None;
+    let mut unknown = job(6);
+    unknown.name = "日本語の売上データ2026年11月分.csv".into();
+    unknown.progress = 0.0;
+    unknown.metrics.estimated_completion = None;
+    let mut done = job(90);
+    done.status = Status::Completed;
+    done.progress = 100.0;
+    done.current_step = 4;
+    done.finished_at = Some(at(-30));
+    done.metrics.active_seconds = 80.2;
+    let mut failed = job(91);
+    failed.status = Status::Failed;
+    failed.finished_at = Some(at(-300));
+    failed.error = Some("The API answered 401 Unauthorized".into());
+    failed.error_detail = Some(
+        serde_json::from_str(
+            r#"{"code":"http_401","message":"The API answered 401 Unauthorized","step":"Processing data",
+            "exitCode":1,"suggestion":"Renew the token in ~/.config/crm and retry",
+            "lastLines":["POST /v2/contacts","401 Unauthorized"]}"#,
+        )
+        .unwrap(),
+    );
+    let mut cancelled = job(92);
+    cancelled.status = Status::Cancelled;
+    cancelled.finished_at = Some(at(-600));
+    vec![
+        job(1),
+        pausing,
+        mapping,
+        waiting,
+        stalled,
+        unknown,
+        done,
+        failed,
+        cancelled,
+    ]
+}
+
+#[test]
+fn the_list_at_every_size() {
+    for (width, height) in [
+        (40, 12),
+        (60, 12),
+        (80, 24),
+        (120, 40),
+        (160, 45),
+        (200, 60),
+    ] {
+        let mut person = Person::with(many());
+        insta::assert_snapshot!(
+            format!("list_{width}x{height}"),
+            screen(&mut person, width, height)
+        );
+    }
+}
+
+#[test]
+fn a_failed_job_whole() {
+    for (width, height) in [(60, 12), (80, 24)] {
+        let mut person = Person::with(many());
+        person.press("6 Enter");
+        insta::assert_snapshot!(
+            format!("detail_failed_{width}x{height}"),
+            screen(&mut person, width, height)
+        );
+    }
+}
+
+#[test]
+fn a_running_job_whole() {
+    let mut person = Person::with(many());
+    person.press("Enter");
+    insta::assert_snapshot!("detail_running_80x24", screen(&mut person, 80, 24));
+}
+
+#[test]
+fn no_jobs_say_how_to_get_one() {
+    for (width, height) in [(60, 12), (80, 24), (160, 24)] {
+        let mut person = Person::with([]);
+        insta::assert_snapshot!(
+            format!("empty_{width}x{height}"),
+            screen(&mut person, width, height)
+        );
+    }
+}
+
+#[test]
+fn before_the_first_connection() {
+    let mut person = Person::alone();
+    insta::assert_snapshot!("connecting_80x12", screen(&mut person, 80, 12));
+    person.cut(3_000);
+    insta::assert_snapshot!("unreachable_80x12", screen(&mut person, 80, 12));
+}
+
+#[test]
+fn offline_says_why_how_old_and_when_next() {
+    for (width, height) in [(40, 12), (60, 12), (80, 24), (120, 24)] {
+        let mut person = Person::with(many());
+        person.cut(17_000);
+        person.wait(14_000);
+        insta::assert_snapshot!(
+            format!("offline_{width}x{height}"),
+            screen(&mut person, width, height)
+        );
+    }
+}
+
+#[test]
+fn the_question_names_the_job() {
+    for (width, height) in [(40, 10), (60, 12), (80, 24)] {
+        let mut person = Person::with(many());
+        person.press("x");
+        insta::assert_snapshot!(
+            format!("question_{width}x{height}"),
+            screen(&mut person, width, height)
+        );
+    }
+}
+
+#[test]
+fn the_help_is_made_from_the_keys() {
+    for (width, height) in [(60, 12), (80, 24), (120, 40)] {
+        let mut person = Person::with(many());
+        person.press("?");
+        insta::assert_snapshot!(
+            format!("help_{width}x{height}"),
+            screen(&mut person, width, height)
+        );
+    }
+    let mut person = Person::with(many());
+    person.press("Enter ?");
+    insta::assert_snapshot!("help_detail_80x24", screen(&mut person, 80, 24));
+}
+
+#[test]
+fn filters_are_always_in_sight() {
+    let mut person = Person::with(many());
+    person.press("/");
+    person.write("orders -status:failed");
+    insta::assert_snapshot!("typing_80x12", screen(&mut person, 80, 12));
+    person.write(" stauts:x");
+    insta::assert_snapshot!("typing_wrong_80x12", screen(&mut person, 80, 12));
+    person.press("Esc /");
+    person.write("orders");
+    person.press("Enter t");
+    insta::assert_snapshot!("filtered_80x12", screen(&mut person, 80, 12));
+    person.press("/");
+    person.write(" nosuchname");
+    person.press("Enter");
+    insta::assert_snapshot!("filtered_none_80x12", screen(&mut person, 80, 12));
+}
+
+#[test]
+fn ascii_terminals() {
+    let mut person = Person::with(many());
+    person.app.settings.ascii = true;
+    person.app.settings.color = false;
+    let list = screen(&mut person, 80, 24);
+    assert!(list.is_ascii(), "{list}");
+    insta::assert_snapshot!("ascii_80x24", list);
+    for keys in ["Enter", "?", "Esc", "x"] {
+        person.wait(300);
+        person.press(keys);
+        let shown = screen(&mut person, 160, 50);
+        assert!(shown.is_ascii(), "{keys}: {shown}");
+    }
+}
+
+#[test]
+fn no_colour_where_none_is_wanted_and_only_the_sixteen_elsewhere() {
+    for color in [false, true] {
+        for keys in ["", "Enter", "?", "x", "R"] {
+            let mut person = Person::with(many());
+            person.app.settings.color = color;
+            if !keys.is_empty() {
+                person.press(keys);
+            }
+            let buffer = frame(&mut person, 160, 45);
+            for cell in buffer.content() {
+                for used in [cell.fg, cell.bg] {
+                    let sixteen = !matches!(used, Color::Rgb(..) | Color::Indexed(_));
+                    assert!(sixteen && (color || used == Color::Reset), "{used:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_chosen_row_is_reversed_and_an_old_picture_is_dim() {
+    let mut person = Person::with(many());
+    person.press("j");
+    let buffer = frame(&mut person, 80, 24);
+    let reversed: Vec<u16> = (0..24)
+        .filter(|y| buffer[(2, *y)].modifier.contains(Modifier::REVERSED))
+        .collect();
+    assert_eq!(reversed, [4]);
+    assert!(!buffer[(2, 4)].modifier.contains(Modifier::DIM));
+    person.cut(1_000);
+    let buffer = frame(&mut person, 80, 24);
+    assert!((3..12).all(|y| buffer[(2, y)].modifier.contains(Modifier::DIM)));
+    assert!(!buffer[(2, 0)].modifier.contains(Modifier::DIM));
+}
+
+#[test]
+fn any_size_can_be_drawn() {
+    for width in [1, 2, 5, 19, 20, 47, 59, 100, 139, 140, 250] {
+        for height in [1, 2, 3, 4, 5, 7, 8, 11, 31, 32, 80] {
+            for keys in ["", "Enter", "?", "x", "/"] {
+                let mut person = Person::with(many());
+                if !keys.is_empty() {
+                    person.press(keys);
+                }
+                frame(&mut person, width, height);
+                person.cut(1_000);
+                frame(&mut person, width, height);
+                frame(&mut Person::with([]), width, height);
+            }
+        }
+    }
+}
