@@ -7,8 +7,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use ulid::Ulid;
+use ulid::{ULID_LEN, Ulid};
 
+use crate::proto::read::Parsed;
+use crate::text::Inline;
 use crate::time::Timestamp;
 
 /// What every job id begins with; a user's name never does, so `job:…` channels are unambiguous.
@@ -30,13 +32,20 @@ impl JobId {
         let ms = u64::try_from(now.0).unwrap_or(0);
         Self(Ulid::from_parts(ms, random).0)
     }
+
+    /// The text, without an allocation.
+    pub(crate) fn said(self) -> Inline<32> {
+        let mut digits = [0_u8; ULID_LEN];
+        let mut text = Inline::new();
+        text.push(JOB_PREFIX);
+        text.push(Ulid(self.0).array_to_str(&mut digits));
+        text
+    }
 }
 
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut buf = [0_u8; ulid::ULID_LEN];
-        f.write_str(JOB_PREFIX)?;
-        f.write_str(Ulid(self.0).array_to_str(&mut buf))
+        f.pad(self.said().as_str())
     }
 }
 
@@ -54,7 +63,7 @@ impl FromStr for JobId {
         let ulid = Ulid::from_string(rest).map_err(|_| BadJobId)?;
         let id = Self(ulid.0);
         // One job, one spelling: lower case and overflowing forms are not ids.
-        if id.to_string() == text {
+        if id.said().as_str() == text {
             Ok(id)
         } else {
             Err(BadJobId)
@@ -64,14 +73,13 @@ impl FromStr for JobId {
 
 impl Serialize for JobId {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
+        s.serialize_str(self.said().as_str())
     }
 }
 
 impl<'de> Deserialize<'de> for JobId {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
-        text.parse().map_err(serde::de::Error::custom)
+        d.deserialize_str(Parsed::new("a job's id"))
     }
 }
 
@@ -128,8 +136,15 @@ macro_rules! name_type {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
-                Self::new(&text).map_err(serde::de::Error::custom)
+                d.deserialize_str(Parsed::new($form))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = BadName;
+
+            fn from_str(text: &str) -> Result<Self, BadName> {
+                Self::new(text)
             }
         }
 

@@ -81,6 +81,12 @@ impl Mirror {
         self.filling
     }
 
+    /// Whether the job was last heard of in another epoch, and its snapshot of this one has not come yet.
+    #[must_use]
+    pub fn is_stale(&self, id: JobId) -> bool {
+        self.jobs.get(&id).is_some_and(|entry| entry.stale)
+    }
+
     /// Takes a message over.
     pub fn apply(&mut self, message: &Message) -> Changed {
         match message {
@@ -100,6 +106,10 @@ impl Mirror {
             Message::JobSnapshot { job, .. } => {
                 let id = job.id;
                 self.see(job.revision);
+                let known = self.jobs.get(&id).filter(|entry| !entry.stale);
+                if known.is_some_and(|entry| entry.view.revision > job.revision) {
+                    return Changed::Nothing;
+                }
                 self.jobs.insert(
                     id,
                     Entry {

@@ -3,19 +3,21 @@
 //! Used where text comes in (names, messages, errors) and again where it is drawn.
 
 use std::borrow::Cow;
+use std::fmt;
 
 /// Longest text kept of a name, in characters.
 pub const NAME_CHARS: usize = 200;
 /// Longest text kept of a message or an error, in characters.
 pub const MESSAGE_CHARS: usize = 1_000;
 
-/// Replaces what could steer a terminal or hide text (C0, DEL, C1, bidi controls, zero width and tag characters,
-/// line and paragraph separators) with `U+FFFD`; tab, newline and carriage return become a blank.
+/// Replaces what could steer a terminal or hide text (C0, DEL, C1, bidi controls, zero width, filler and tag
+/// characters, line and paragraph separators) with `U+FFFD`; tab, newline and carriage return become a blank.
 ///
 /// Borrowed when nothing had to change.
 #[must_use]
 pub fn clean(text: &str) -> Cow<'_, str> {
-    if text.chars().all(|c| replacement(c).is_none()) {
+    let plain = |b: u8| (b' '..=b'~').contains(&b);
+    if text.bytes().all(plain) || text.chars().all(|c| replacement(c).is_none()) {
         return Cow::Borrowed(text);
     }
     Cow::Owned(text.chars().map(|c| replacement(c).unwrap_or(c)).collect())
@@ -33,20 +35,64 @@ pub fn clean_within(text: &str, limit: usize) -> Cow<'_, str> {
     Cow::Owned(cut)
 }
 
+/// A short text that lives on the stack. What does not fit is left out whole.
+pub(crate) struct Inline<const N: usize> {
+    bytes: [u8; N],
+    length: usize,
+}
+
+impl<const N: usize> Inline<N> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            bytes: [0; N],
+            length: 0,
+        }
+    }
+
+    pub(crate) fn push(&mut self, text: &str) {
+        let end = self.length + text.len();
+        if let Some(room) = self.bytes.get_mut(self.length..end) {
+            room.copy_from_slice(text.as_bytes());
+            self.length = end;
+        }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        // Only whole texts are ever pushed, so this is UTF-8.
+        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
+    }
+}
+
+impl<const N: usize> fmt::Write for Inline<N> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.push(text);
+        Ok(())
+    }
+}
+
 fn replacement(c: char) -> Option<char> {
     match c {
         '\t' | '\n' | '\r' => Some(' '),
         '\u{0}'..='\u{1f}'
         | '\u{7f}'..='\u{9f}'
         | '\u{ad}'
+        | '\u{34f}'
         | '\u{61c}'
-        | '\u{180e}'
+        | '\u{115f}'..='\u{1160}'
+        | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}'
         | '\u{200b}'..='\u{200f}'
         | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}'
+        | '\u{2800}'
+        | '\u{3164}'
         | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e007f}' => Some('\u{fffd}'),
+        | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffb}'
+        | '\u{13430}'..='\u{1345f}'
+        | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}' => Some('\u{fffd}'),
         _ => None,
     }
 }

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::text::Inline;
+
 /// A moment, in milliseconds since 1970 UTC; RFC 3339 with milliseconds on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(pub i64);
@@ -35,12 +37,25 @@ pub struct Now {
 
 static PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 
+impl Timestamp {
+    /// The text, without an allocation. A moment outside the calendar is said as the calendar's nearest end: a
+    /// damaged clock must not end a program.
+    fn said(self) -> Inline<32> {
+        let moment = jiff::Timestamp::from_millisecond(self.0).unwrap_or(if self.0 < 0 {
+            jiff::Timestamp::MIN
+        } else {
+            jiff::Timestamp::MAX
+        });
+        let mut text = Inline::new();
+        // It fits: the longest is that of a year with a sign and six digits.
+        let _ = PRINTER.print_timestamp(&moment, jiff::fmt::StdFmtWrite(&mut text));
+        text
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let moment = jiff::Timestamp::from_millisecond(self.0).map_err(|_| fmt::Error)?;
-        PRINTER
-            .print_timestamp(&moment, jiff::fmt::StdFmtWrite(f))
-            .map_err(|_| fmt::Error)
+        f.pad(self.said().as_str())
     }
 }
 
@@ -66,14 +81,13 @@ impl FromStr for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
+        s.serialize_str(self.said().as_str())
     }
 }
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
-        text.parse().map_err(serde::de::Error::custom)
+        d.deserialize_str(crate::proto::read::Parsed::new("an RFC 3339 time"))
     }
 }
 
@@ -89,6 +103,29 @@ mod tests {
         ] {
             assert_eq!(Timestamp(ms).to_string(), text);
             assert_eq!(text.parse(), Ok(Timestamp(ms)));
+        }
+    }
+
+    #[test]
+    fn any_number_of_milliseconds_can_be_said() {
+        for ms in [i64::MIN, -1, 253_402_207_200_999, i64::MAX] {
+            let said = Timestamp(ms).to_string();
+            let read: Timestamp = said.parse().unwrap();
+            assert_eq!(read.to_string(), said, "{ms}");
+        }
+        assert_eq!(Timestamp(-1).to_string(), "1969-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for text in [
+            "",
+            "now",
+            "2026-11-24",
+            "2026-11-24T03:04:17",
+            "2026-13-24T03:04:17Z",
+        ] {
+            assert_eq!(text.parse::<Timestamp>(), Err(BadTimestamp), "{text}");
         }
     }
 }

@@ -5,7 +5,15 @@
 pub fn items_per_second(processed: u64, active_ms: u64) -> Option<f64> {
     (processed > 0 && active_ms > 0).then(|| {
         let rate = processed as f64 / (active_ms as f64 / 1000.0);
-        (rate * 10.0).round() / 10.0
+        // As many digits as anybody reads; a slow job's rate must not become zero by it.
+        let digits = if rate >= 1_000.0 {
+            10.0
+        } else if rate >= 1.0 {
+            1_000.0
+        } else {
+            return rate;
+        };
+        (rate * digits).round() / digits
     })
 }
 

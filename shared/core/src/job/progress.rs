@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use super::refusal::{Code, Refusal};
 use super::{Counts, State};
+use crate::proto::read;
 use crate::text;
 
 /// Most steps a job may have.
@@ -25,7 +29,10 @@ pub struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<Vec<Arc<str>>>,
     /// Counters; those absent stay.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "read::object",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub metrics: Option<CountsReport>,
     /// What it is doing just now; an empty text clears it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,7 +43,7 @@ pub struct Report {
 }
 
 /// A step by its 0-based index or its name.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum StepRef {
     /// 0-based.
@@ -45,6 +52,43 @@ pub enum StepRef {
     Name(Arc<str>),
     /// Anything else that JSON can say: refused with `bad_step`.
     Other(serde_json::Value),
+}
+
+impl<'de> Deserialize<'de> for StepRef {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Step;
+        impl<'de> Visitor<'de> for Step {
+            type Value = StepRef;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an index or a step's name")
+            }
+            fn visit_u64<E>(self, v: u64) -> Result<StepRef, E> {
+                Ok(StepRef::Index(v))
+            }
+            fn visit_i64<E>(self, v: i64) -> Result<StepRef, E> {
+                Ok(u64::try_from(v).map_or(StepRef::Other(v.into()), StepRef::Index))
+            }
+            fn visit_f64<E>(self, v: f64) -> Result<StepRef, E> {
+                Ok(whole(v).map_or(StepRef::Other(v.into()), StepRef::Index))
+            }
+            fn visit_str<E>(self, v: &str) -> Result<StepRef, E> {
+                Ok(StepRef::Name(v.into()))
+            }
+            fn visit_bool<E>(self, v: bool) -> Result<StepRef, E> {
+                Ok(StepRef::Other(v.into()))
+            }
+            fn visit_unit<E>(self) -> Result<StepRef, E> {
+                Ok(StepRef::Other(Value::Null))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<StepRef, A::Error> {
+                Value::deserialize(SeqAccessDeserializer::new(seq)).map(StepRef::Other)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<StepRef, A::Error> {
+                Value::deserialize(MapAccessDeserializer::new(map)).map(StepRef::Other)
+            }
+        }
+        d.deserialize_any(Step)
+    }
 }
 
 /// Counters in a report.
@@ -88,14 +132,17 @@ pub fn count<'de, D: Deserializer<'de>>(d: D) -> Result<Option<u64>, D::Error> {
                 .map_err(|_| E::invalid_value(serde::de::Unexpected::Signed(v), &self))
         }
         fn visit_f64<E: serde::de::Error>(self, v: f64) -> Result<Self::Value, E> {
-            if v >= 0.0 && v.fract() == 0.0 && v <= 9_007_199_254_740_992.0 {
-                Ok(Some(v as u64))
-            } else {
-                Err(E::invalid_value(serde::de::Unexpected::Float(v), &self))
-            }
+            whole(v)
+                .map(Some)
+                .ok_or_else(|| E::invalid_value(serde::de::Unexpected::Float(v), &self))
         }
     }
     d.deserialize_any(Count)
+}
+
+/// `10.0` as 10: some languages know only one kind of number.
+fn whole(v: f64) -> Option<u64> {
+    (v >= 0.0 && v.fract() == 0.0 && v <= 9_007_199_254_740_992.0).then_some(v as u64)
 }
 
 /// Makes step names fit to keep: cleaned, cut, at least one, at most [`MAX_STEPS`].
@@ -124,7 +171,8 @@ pub fn kept(raw: Arc<str>, limit: usize) -> Arc<str> {
 /// Whether a number of percent can be taken at all.
 pub fn check_percent(progress: f64) -> Result<f64, Refusal> {
     if progress.is_finite() {
-        Ok(progress.clamp(0.0, 100.0))
+        // Plus zero, because -0.0 is a number too and would be shown as such.
+        Ok(progress.clamp(0.0, 100.0) + 0.0)
     } else {
         Err(Refusal::new(
             Code::Invalid,
@@ -143,7 +191,7 @@ impl State {
         let names = steps.as_ref().unwrap_or(&self.steps);
         let step = match &report.step {
             Some(wanted) => find_step(names, wanted)?,
-            None => self.current_step.min(names.len() as u32 - 1),
+            None => self.current_step.min(last(names)),
         };
         let given = report.progress.map(check_percent).transpose()?;
 
@@ -171,10 +219,19 @@ fn nonempty(raw: &Arc<str>, limit: usize) -> Option<Arc<str>> {
     (!raw.is_empty()).then(|| kept(raw.clone(), limit))
 }
 
+/// The index of the last step.
+pub(super) fn last(names: &[Arc<str>]) -> u32 {
+    names.len().saturating_sub(1) as u32
+}
+
 fn find_step(names: &[Arc<str>], wanted: &StepRef) -> Result<u32, Refusal> {
     let found = match wanted {
         StepRef::Index(index) => usize::try_from(*index).ok().filter(|i| *i < names.len()),
-        StepRef::Name(name) => names.iter().position(|n| *n == *name),
+        // Names are compared as they are kept, or one that had to be cleaned could never be named again.
+        StepRef::Name(name) => {
+            let name = kept(name.clone(), text::NAME_CHARS);
+            names.iter().position(|n| *n == name)
+        }
         StepRef::Other(_) => None,
     };
     found.map(|i| i as u32).ok_or_else(|| {
@@ -182,7 +239,7 @@ fn find_step(names: &[Arc<str>], wanted: &StepRef) -> Result<u32, Refusal> {
             Code::BadStep,
             format!(
                 "step must be an index from 0 to {} or one of the job's step names",
-                names.len() - 1
+                last(names)
             ),
         )
     })
@@ -213,6 +270,12 @@ impl Counts {
             return None;
         };
         let percent = (done as f64 / total as f64 * 100.0).min(100.0);
-        Some((percent * 100.0).round() / 100.0)
+        let rounded = (percent * 100.0).round() / 100.0;
+        // Rounding must not say "done" of what is not.
+        Some(if done < total {
+            rounded.min(99.99)
+        } else {
+            rounded
+        })
     }
 }

@@ -52,29 +52,44 @@ impl Stopwatch {
     #[must_use]
     pub fn active_ms(&self, mono: u64) -> u64 {
         let running = matches!(self.counting, Counting::Active);
-        self.active_ms
-            + if running {
-                mono.saturating_sub(self.mark)
-            } else {
-                0
-            }
+        let counting = if running {
+            mono.saturating_sub(self.mark)
+        } else {
+            0
+        };
+        self.active_ms.saturating_add(counting)
     }
 
     /// Paused milliseconds up to the monotonic moment `mono`.
     #[must_use]
     pub fn paused_ms(&self, mono: u64) -> u64 {
         let paused = matches!(self.counting, Counting::Paused);
-        self.paused_ms
-            + if paused {
-                mono.saturating_sub(self.mark)
-            } else {
-                0
-            }
+        let counting = if paused {
+            mono.saturating_sub(self.mark)
+        } else {
+            0
+        };
+        self.paused_ms.saturating_add(counting)
     }
 
-    /// After a restart: the monotonic clock is another one, so the mark is placed by the wall clock, once.
+    /// After a restart: the monotonic clock is another one, so what has passed since the mark is taken from the wall
+    /// clock, once.
     pub fn revive(&mut self, now: Now) {
-        self.mark = now.mono.saturating_sub(now.wall.ms_since(self.mark_wall));
+        let passed = now.wall.ms_since(self.mark_wall);
+        match self.counting {
+            Counting::Active => self.active_ms = self.active_ms.saturating_add(passed),
+            Counting::Paused => self.paused_ms = self.paused_ms.saturating_add(passed),
+            Counting::Nothing => {}
+        }
+        self.mark = now.mono;
+        self.mark_wall = now.wall;
+    }
+
+    /// The wall clock at the monotonic moment `mono`, as far as this watch can tell.
+    pub(crate) fn wall(&self, mono: u64) -> Timestamp {
+        let passed = mono.saturating_sub(self.mark);
+        self.mark_wall
+            .plus_ms(i64::try_from(passed).unwrap_or(i64::MAX))
     }
 }
 

@@ -37,11 +37,13 @@ impl Job {
     pub fn report(&mut self, report: &Report, now: Now) -> Result<(), Refusal> {
         let next = self.judge(Event::Report, "updated")?;
         self.state.take(report)?;
+        // Whoever reports is there.
+        self.state.stalled_since = None;
         self.enter(next, now);
         Ok(())
     }
 
-    /// A person asks for a pause. Returns whether the producer has to be told.
+    /// A person asks for a pause.
     pub fn pause(&mut self, now: Now) -> Result<(), Refusal> {
         self.ask(Action::Pause, now)
     }
@@ -57,8 +59,11 @@ impl Job {
     }
 
     /// The producer answers a control. Answering what is no longer asked is refused and changes nothing.
+    ///
+    /// A pause or resume that the producer refuses restores the former status. A cancelled job stays cancelled; while
+    /// its producer has only refused, its process is still there, and so is the request.
     pub fn acknowledge(&mut self, reply: &Reply, now: Now) -> Result<(), Refusal> {
-        let Some(request) = self.state.control.filter(|r| r.action == reply.action) else {
+        if self.state.control.is_none_or(|r| r.action != reply.action) {
             return Err(Refusal::new(
                 Code::NoControl,
                 format!(
@@ -66,27 +71,22 @@ impl Job {
                     reply.action.word()
                 ),
             ));
-        };
-        self.state.control = None;
+        }
+        if reply.ok || reply.action != Action::Cancel {
+            self.state.control = None;
+        }
         if let Some(message) = &reply.message {
             let message = super::progress::kept(message.clone(), crate::text::MESSAGE_CHARS);
             self.state.message = (!message.is_empty()).then_some(message);
         }
-        let undo = match (reply.ok, reply.action) {
-            (false, Action::Pause) => Some(Event::PauseRefused),
-            (false, Action::Resume) => Some(Event::ResumeRefused),
-            // A cancelled job stays cancelled whatever the producer says.
-            (true, _) | (false, Action::Cancel) => None,
-        };
-        match undo.filter(|_| {
-            request
-                .before
-                .is_some_and(|before| before != self.state.status)
-        }) {
-            Some(event) => self.go(event, "updated", now)?,
-            None => self.touch(now),
+        match (reply.ok, reply.action) {
+            (false, Action::Pause) => self.go(Event::PauseRefused, "updated", now),
+            (false, Action::Resume) => self.go(Event::ResumeRefused, "updated", now),
+            (true, _) | (false, Action::Cancel) => {
+                self.touch(now);
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     /// The work ended well.
@@ -123,12 +123,12 @@ impl Job {
         self.fail(failure, now)
     }
 
-    /// Nothing is heard of the producer any more.
+    /// Nothing is heard of the producer any more. A job that waits has none, and one that has ended needs none.
     pub fn stall(&mut self, now: Now) {
-        if !self.is_final() && self.state.stalled_since.is_none() {
+        let worked_on = matches!(self.state.status, Status::Running | Status::Paused);
+        if worked_on && self.state.stalled_since.is_none() {
             self.state.stalled_since = Some(now.wall);
-            self.state.estimated_completion = None;
-            self.state.updated_at = self.state.updated_at.max(now.wall);
+            self.touch(now);
         }
     }
 
@@ -232,6 +232,6 @@ impl Job {
 impl State {
     fn complete(&mut self) {
         self.progress = 100.0;
-        self.current_step = self.steps.len().saturating_sub(1) as u32;
+        self.current_step = super::progress::last(&self.steps);
     }
 }

@@ -8,6 +8,7 @@ use crate::id::{JobId, JobType, UserId};
 use crate::job::control::Capabilities;
 use crate::job::progress::count;
 use crate::job::status::Status;
+use crate::proto::read::object;
 use crate::proto::view::{Config, View};
 
 /// `POST /api/jobs`: a job to be created.
@@ -53,7 +54,11 @@ pub struct NewJob {
     )]
     pub total_bytes: Option<u64>,
     /// What the producer can do.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "object",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub capabilities: Option<CapabilitiesGiven>,
     /// `running` (default) or `pending`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,8 +2,6 @@
 //!
 //! The two job messages are encoded once per change and shared; only the channel is spliced in per subscription.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -11,6 +9,7 @@ use crate::id::JobId;
 use crate::job::Job;
 use crate::job::control::Action;
 use crate::job::refusal::Refusal;
+use crate::proto::read::Object;
 use crate::proto::view::{Patch, View};
 use crate::time::{Now, Timestamp};
 
@@ -256,70 +255,115 @@ pub struct ErrorMessage {
     pub job_id: Option<String>,
 }
 
+/// The type and what a plain client needs to find its own messages; the rest is read by whoever knows the type.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Head<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: Cow<'a, str>,
-    #[serde(borrow, default)]
-    channel: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    #[serde(rename = "type")]
+    kind: String,
+    channel: Option<String>,
+    #[serde(borrow)]
     request_id: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct JobFrame {
     #[serde(default)]
-    job_id: Option<JobId>,
-    #[serde(default)]
+    channel: String,
+    job: View,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UpdateFrame {
+    job_id: JobId,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RemovedFrame {
+    job_id: JobId,
     revision: u64,
-    #[serde(default)]
-    action: Option<Action>,
-    #[serde(default)]
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ControlFrame {
+    job_id: JobId,
+    action: Action,
     requested_at: Option<Timestamp>,
 }
 
+#[derive(Deserialize)]
+struct PongFrame {
+    #[serde(default)]
+    revision: u64,
+}
+
+/// A `job_update` in the shape that [`job_update`] and [`with_channel`] give it, in one pass. `None`: read it the
+/// careful way.
+///
+/// What stands between quotes without a quote of its own before the end is the last member of the frame's own object,
+/// because a quote inside a string has a backslash before it.
+fn update_at_once(frame: &str) -> Option<Message> {
+    let rest = frame.strip_prefix("{\"type\":\"job_update\",\"jobId\":\"")?;
+    let (id, _) = rest.split_once('"')?;
+    let (before, name) = frame.strip_suffix("\"}")?.rsplit_once('"')?;
+    let plain = before.ends_with(",\"channel\":") && !name.contains('\\');
+    Some(Message::JobUpdate {
+        channel: plain.then(|| name.to_owned())?,
+        job_id: id.parse().ok()?,
+        patch: Box::new(serde_json::from_str(frame).ok()?),
+    })
+}
+
 impl Message {
-    /// Reads a frame of the daemon's.
+    /// Reads a frame of the daemon's. Members and types that this version does not know are passed over.
     pub fn read(frame: &str) -> Result<Self, serde_json::Error> {
-        let head: Head<'_> = serde_json::from_str(frame)?;
-        let channel = || head.channel.as_deref().unwrap_or_default().to_owned();
-        let job_id = || {
-            head.job_id
-                .ok_or_else(|| serde::de::Error::missing_field("jobId"))
-        };
+        if let Some(update) = update_at_once(frame) {
+            return Ok(update);
+        }
+        if frame.starts_with("{\"type\":\"job_snapshot\",") {
+            let JobFrame { channel, job } = serde_json::from_str(frame)?;
+            let job = Box::new(job);
+            return Ok(Self::JobSnapshot { channel, job });
+        }
+        let Object(head): Object<Head<'_>> = serde_json::from_str(frame)?;
+        let channel = || head.channel.clone().unwrap_or_default();
         Ok(match &*head.kind {
             "job_update" => Self::JobUpdate {
                 channel: channel(),
-                job_id: job_id()?,
+                job_id: serde_json::from_str::<UpdateFrame>(frame)?.job_id,
                 patch: Box::new(serde_json::from_str(frame)?),
             },
-            "job_snapshot" => {
-                #[derive(Deserialize)]
-                struct Body {
-                    job: View,
-                }
-                let body: Body = serde_json::from_str(frame)?;
-                Self::JobSnapshot {
+            "job_snapshot" => Self::JobSnapshot {
+                channel: channel(),
+                job: Box::new(serde_json::from_str::<JobFrame>(frame)?.job),
+            },
+            "snapshot_end" => Self::SnapshotEnd(serde_json::from_str(frame)?),
+            "job_removed" => {
+                let RemovedFrame { job_id, revision } = serde_json::from_str(frame)?;
+                Self::JobRemoved {
                     channel: channel(),
-                    job: Box::new(body.job),
+                    job_id,
+                    revision,
                 }
             }
-            "snapshot_end" => Self::SnapshotEnd(serde_json::from_str(frame)?),
-            "job_removed" => Self::JobRemoved {
-                channel: channel(),
-                job_id: job_id()?,
-                revision: head.revision,
-            },
-            "job_control" => Self::JobControl {
-                job_id: job_id()?,
-                action: head
-                    .action
-                    .ok_or_else(|| serde::de::Error::missing_field("action"))?,
-                requested_at: head.requested_at,
-            },
+            "job_control" => {
+                let said: ControlFrame = serde_json::from_str(frame)?;
+                Self::JobControl {
+                    job_id: said.job_id,
+                    action: said.action,
+                    requested_at: said.requested_at,
+                }
+            }
             "welcome" => Self::Welcome(serde_json::from_str(frame)?),
             "subscribed" => Self::Subscribed(serde_json::from_str(frame)?),
             "unsubscribed" => Self::Unsubscribed { channel: channel() },
             "ping" => Self::Ping,
             "pong" => Self::Pong {
-                revision: head.revision,
+                revision: serde_json::from_str::<PongFrame>(frame)?.revision,
             },
             "ok" => Self::Ok {
                 request_id: head

@@ -12,7 +12,7 @@ use crate::job::Reply;
 use crate::job::progress::Report;
 use crate::job::refusal::{Code, Refusal};
 use crate::proto::body::{FailBody, NewJob};
-use crate::proto::read;
+use crate::proto::read::{self, Object};
 use crate::text;
 
 /// The part that every message has.
@@ -94,7 +94,7 @@ pub struct Named {
 }
 
 /// One report of `update_progress`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Update {
     /// As the client wrote it.
@@ -142,6 +142,9 @@ impl Incoming {
     /// Reads a text frame. Whatever is wrong becomes a refusal that is answered; the connection lives on.
     #[must_use]
     pub fn read(frame: &str) -> Self {
+        if let Some(reports) = updates::at_once(frame) {
+            return reports;
+        }
         if let Err(refusal) = read::check_depth(frame.as_bytes()) {
             return Self {
                 request_id: None,
@@ -149,7 +152,7 @@ impl Incoming {
             };
         }
         let head: Head<'_> = match serde_json::from_str(frame) {
-            Ok(head) => head,
+            Ok(Object(head)) => head,
             Err(error) if error.is_data() => {
                 let detail = "A message is an object with a type, which is a string";
                 return Self {
@@ -181,9 +184,28 @@ impl Incoming {
     }
 }
 
+/// Given back as it was written, so it must be something that every reader can read.
 fn id_form(id: &RawValue) -> bool {
     let text = id.get();
-    text.len() <= 102 && !text.starts_with(['{', '[', 't', 'f'])
+    let string = || serde_json::from_str::<Text>(text).is_ok();
+    text.len() <= 102 && (string() || serde_json::from_str::<f64>(text).is_ok())
+}
+
+/// Any string that can be read; keeps nothing.
+struct Text;
+
+impl std::str::FromStr for Text {
+    type Err = std::convert::Infallible;
+
+    fn from_str(_: &str) -> Result<Self, Self::Err> {
+        Ok(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_str(read::Parsed::new("a string"))
+    }
 }
 
 impl Request {
@@ -191,7 +213,7 @@ impl Request {
         let bytes = frame.as_bytes();
         let named = || read::json::<Named>(bytes);
         Ok(match kind {
-            "update_progress" => Self::UpdateProgress(updates(frame)?),
+            "update_progress" => Self::UpdateProgress(updates::read(bytes)?),
             "subscribe" => Self::Subscribe(read::json(bytes)?),
             "unsubscribe" => Self::Unsubscribe {
                 channel: read::json::<Subscribe>(bytes)?.channel,
@@ -254,6 +276,7 @@ mod flat {
     use crate::job::progress::count;
     use crate::job::status::Status;
     use crate::proto::body::CapabilitiesGiven;
+    use crate::proto::read::object;
     use crate::proto::view::Config;
 
     #[derive(Deserialize)]
@@ -271,6 +294,7 @@ mod flat {
         total_items: Option<u64>,
         #[serde(default, deserialize_with = "count")]
         total_bytes: Option<u64>,
+        #[serde(default, deserialize_with = "object")]
         capabilities: Option<CapabilitiesGiven>,
         status: Option<Status>,
         heartbeat_seconds: Option<f64>,
@@ -330,65 +354,129 @@ fn list_jobs(bytes: &[u8]) -> Result<ListJobs, Refusal> {
     })
 }
 
-/// One report, or `updates: […]`. The hot path of a producer: no flattening, one pass over the text.
-fn updates(frame: &str) -> Result<Vec<Update>, Refusal> {
+mod updates {
+    //! `update_progress`, the hot path of a producer: one report, or `updates: […]`.
+    use super::{Arc, Code, Deserialize, Incoming, Object, RawValue, Refusal, Report, Request};
+    use super::{Update, id_form, read};
+    use crate::job::progress::{CountsReport, StepRef};
+
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct One {
-        #[serde(default)]
+    struct Frame {
         job_id: Option<String>,
-        #[serde(default)]
-        updates: Option<Vec<FlatUpdate>>,
+        updates: Option<Vec<Object<Flat>>>,
+        request_id: Option<Box<RawValue>>,
         progress: Option<f64>,
-        step: Option<crate::job::progress::StepRef>,
+        step: Option<StepRef>,
         steps: Option<Vec<Arc<str>>>,
-        metrics: Option<crate::job::progress::CountsReport>,
+        #[serde(default, deserialize_with = "read::object")]
+        metrics: Option<CountsReport>,
         message: Option<Arc<str>>,
         progress_source: Option<Arc<str>>,
     }
+
+    /// An [`Update`] field by field: serde's own flattening copies everything twice.
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct FlatUpdate {
+    struct Flat {
         job_id: String,
         progress: Option<f64>,
-        step: Option<crate::job::progress::StepRef>,
+        step: Option<StepRef>,
         steps: Option<Vec<Arc<str>>>,
-        metrics: Option<crate::job::progress::CountsReport>,
+        #[serde(default, deserialize_with = "read::object")]
+        metrics: Option<CountsReport>,
         message: Option<Arc<str>>,
         progress_source: Option<Arc<str>>,
     }
-    let one: One = read::json(frame.as_bytes())?;
-    if let Some(many) = one.updates {
-        return Ok(many
-            .into_iter()
-            .map(|u| Update {
-                job_id: u.job_id,
+
+    impl From<Flat> for Update {
+        fn from(flat: Flat) -> Self {
+            Self {
+                job_id: flat.job_id,
                 report: Report {
-                    progress: u.progress,
-                    step: u.step,
-                    steps: u.steps,
-                    metrics: u.metrics,
-                    message: u.message,
-                    progress_source: u.progress_source,
+                    progress: flat.progress,
+                    step: flat.step,
+                    steps: flat.steps,
+                    metrics: flat.metrics,
+                    message: flat.message,
+                    progress_source: flat.progress_source,
                 },
-            })
-            .collect());
+            }
+        }
     }
-    let Some(job_id) = one.job_id else {
-        return Err(Refusal::new(
-            Code::Invalid,
-            "update_progress needs a jobId or a list of updates",
-        ));
-    };
-    Ok(vec![Update {
-        job_id,
-        report: Report {
-            progress: one.progress,
-            step: one.step,
-            steps: one.steps,
-            metrics: one.metrics,
-            message: one.message,
-            progress_source: one.progress_source,
-        },
-    }])
+
+    impl<'de> Deserialize<'de> for Update {
+        fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+            Flat::deserialize(d).map(Into::into)
+        }
+    }
+
+    /// Reads the whole frame in one pass, if it begins as producers begin it and nothing is wrong with it. Everything
+    /// else is left to the careful way, which finds the words for what is wrong.
+    pub(super) fn at_once(frame: &str) -> Option<Incoming> {
+        let begins = [
+            "{\"type\":\"update_progress\",",
+            "{\"type\": \"update_progress\",",
+        ];
+        if !begins.iter().any(|begin| frame.starts_with(begin)) {
+            return None;
+        }
+        let mut parsed: Frame = serde_json::from_str(frame).ok()?;
+        let request_id = parsed.request_id.take();
+        if request_id.as_ref().is_some_and(|id| !id_form(id)) || !shallow(frame, &parsed) {
+            return None;
+        }
+        Some(Incoming {
+            request_id,
+            request: Ok(Request::UpdateProgress(parsed.into_updates()?)),
+        })
+    }
+
+    /// Reads the body of a message that is known to be one.
+    pub(super) fn read(bytes: &[u8]) -> Result<Vec<Update>, Refusal> {
+        read::json::<Frame>(bytes)?.into_updates().ok_or_else(|| {
+            Refusal::new(
+                Code::Invalid,
+                "update_progress needs a jobId or a list of updates",
+            )
+        })
+    }
+
+    /// Whether unknown fields can't nest too deep: they have no more brackets than that. Counting is much cheaper than
+    /// following the brackets.
+    fn shallow(frame: &str, parsed: &Frame) -> bool {
+        const KNOWN_DEPTH: usize = 4;
+        let opening = |b: &u8| *b | 0x20 == b'{';
+        let brackets = frame
+            .bytes()
+            .map(|b| usize::from(opening(&b)))
+            .sum::<usize>();
+        let of = |metrics: bool, steps: bool| usize::from(metrics) + usize::from(steps);
+        let known: usize = 1
+            + of(parsed.metrics.is_some(), parsed.steps.is_some())
+            + parsed.updates.as_ref().map_or(0, |many| {
+                let each = |u: &Object<Flat>| 1 + of(u.0.metrics.is_some(), u.0.steps.is_some());
+                1 + many.iter().map(each).sum::<usize>()
+            });
+        brackets.saturating_sub(known) + KNOWN_DEPTH <= read::MAX_DEPTH
+    }
+
+    impl Frame {
+        fn into_updates(self) -> Option<Vec<Update>> {
+            if let Some(many) = self.updates {
+                return Some(many.into_iter().map(|update| update.0.into()).collect());
+            }
+            Some(vec![Update {
+                job_id: self.job_id?,
+                report: Report {
+                    progress: self.progress,
+                    step: self.step,
+                    steps: self.steps,
+                    metrics: self.metrics,
+                    message: self.message,
+                    progress_source: self.progress_source,
+                },
+            }])
+        }
+    }
 }
