@@ -21,6 +21,8 @@ mod merge;
 mod task;
 
 #[cfg(test)]
+mod sample;
+#[cfg(test)]
 mod tests;
 
 use course::Course;
