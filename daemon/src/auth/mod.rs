@@ -32,7 +32,13 @@ impl Doorkeeper {
 
     /// Whoever connected to the Unix socket: the daemon's own account and root may all, others their own.
     pub(crate) fn unix(&self, credentials: UCred) -> Peer {
-        let uid = credentials.uid();
+        Peer {
+            identity: self.account(credentials.uid()),
+            process: credentials.pid().and_then(process::of),
+        }
+    }
+
+    fn account(&self, uid: u32) -> Identity {
         let (user, role) = if uid == self.uid {
             (self.name.clone(), Role::Admin)
         } else if uid == 0 {
@@ -40,13 +46,10 @@ impl Doorkeeper {
         } else {
             (account::name(uid), Role::User)
         };
-        Peer {
-            identity: Identity {
-                user,
-                role,
-                may_assume: false,
-            },
-            process: credentials.pid().and_then(process::of),
+        Identity {
+            user,
+            role,
+            may_assume: false,
         }
     }
 
@@ -61,5 +64,31 @@ impl Doorkeeper {
             },
             process: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts() {
+        let keeper = Doorkeeper {
+            uid: 4_000_000_001,
+            name: UserId::new("jobs").unwrap(),
+        };
+        for (uid, user, role) in [
+            (4_000_000_001, "jobs", Role::Admin),
+            (0, "root", Role::Admin),
+            (4_000_000_002, "uid4000000002", Role::User),
+        ] {
+            let identity = keeper.account(uid);
+            assert_eq!(identity.user.as_str(), user);
+            assert_eq!(identity.role, role, "{uid}");
+            assert!(!identity.may_assume, "the kernel has said who it is");
+        }
+        let anybody = keeper.anybody();
+        assert_eq!(anybody.identity.user.as_str(), "jobs");
+        assert!(anybody.identity.may_assume && anybody.process.is_none());
     }
 }

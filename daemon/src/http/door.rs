@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::unix::UCred;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -15,6 +15,8 @@ use crate::auth::Doorkeeper;
 
 /// How many clients one door has at a time; further ones wait outside.
 const ROOM: usize = 4_096;
+/// Not being able to accept is said this often, however often it happens.
+const SAID: Duration = Duration::from_secs(60);
 /// The first pause after the system could not give us another connection; each further one is twice as long …
 const PAUSE: Duration = Duration::from_millis(20);
 /// … up to this.
@@ -35,6 +37,7 @@ pub(crate) async fn serve(door: Door, site: Arc<Site>, keeper: Doorkeeper) {
     let mut clients = JoinSet::new();
     let mut pause = PAUSE;
     let mut full = false;
+    let mut said: Option<Instant> = None;
     loop {
         let room = clients.len() < ROOM;
         if !room && !full {
@@ -63,7 +66,8 @@ pub(crate) async fn serve(door: Door, site: Arc<Site>, keeper: Doorkeeper) {
                 Err(error) => {
                     // Out of file descriptors or memory: the client stays in the queue, so asking again at once would
                     // only spin.
-                    if pause == PAUSE {
+                    if said.is_none_or(|at| at.elapsed() >= SAID) {
+                        said = Some(Instant::now());
                         tracing::warn!(%error, "cannot accept another client; trying on");
                     }
                     tokio::time::sleep(pause).await;

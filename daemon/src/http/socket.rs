@@ -2,23 +2,31 @@
 
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpListener as StdTcpListener};
+use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixSocket};
 
 use crate::exit::Failure;
+
+/// How many clients may wait to be accepted: after a restart all come back at once.
+const QUEUE: u32 = 1_024;
 
 /// Opens a port. Must be called within the runtime.
 pub(crate) fn tcp(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
     let open = || {
-        // The standard library sets SO_REUSEADDR, so a port in TIME_WAIT is no hindrance.
-        let listener = StdTcpListener::bind(addr)?;
-        listener.set_nonblocking(true)?;
+        let socket = match addr {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        // A port whose last connections are still in TIME_WAIT is no hindrance.
+        socket.set_reuseaddr(true)?;
+        socket.bind(addr)?;
+        let listener = socket.listen(QUEUE)?;
         let addr = listener.local_addr()?;
-        Ok((TcpListener::from_std(listener)?, addr))
+        Ok((listener, addr))
     };
     open().map_err(|source: io::Error| match source.kind() {
         ErrorKind::AddrInUse => Failure::PortInUse(addr),
@@ -45,7 +53,9 @@ impl Drop for SocketFile {
 pub(crate) fn unix(path: &Path) -> Result<(UnixListener, SocketFile), Failure> {
     clear(path)?;
     let open = || {
-        let listener = UnixListener::bind(path)?;
+        let socket = UnixSocket::new_stream()?;
+        socket.bind(path)?;
+        let listener = socket.listen(QUEUE)?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
         Ok(listener)
     };
