@@ -1,9 +1,18 @@
 //! Reports folded into one whole, and what of the whole a daemon has not been told yet. Pure.
 
-use jobtop_core::job::progress::{CountsReport, MAX_STEPS, Report, StepRef};
+use std::sync::Arc;
+
+use jobtop_core::job::progress::{CountsReport, MAX_STEPS, Report, StepRef, kept};
+use jobtop_core::proto::body::FailBody;
+use jobtop_core::text::{MESSAGE_CHARS, NAME_CHARS};
+
+/// Most lines of output that go with a failure, and most characters of each.
+const LAST_LINES: usize = 50;
+const LINE_CHARS: usize = 500;
 
 /// Takes `news` over into `whole`: what is absent stays. What no daemon would take is left out, because one wrong
-/// field would have the whole report refused. `total_given`: the job was created with a total.
+/// field would have the whole report refused; texts are cut as a daemon would cut them, because a frame that is too
+/// large would end the connection, again and again. `total_given`: the job was created with a total.
 pub(super) fn merge(whole: &mut Report, news: Report, total_given: bool) {
     let Report {
         progress,
@@ -28,14 +37,43 @@ pub(super) fn merge(whole: &mut Report, news: Report, total_given: bool) {
         }
     }
     put(&mut whole.progress, progress);
-    let steps = steps.filter(|names| (1..=MAX_STEPS).contains(&names.len()));
+    let cut = |name: Arc<str>| kept(name, NAME_CHARS);
+    let steps = steps
+        .filter(|names| (1..=MAX_STEPS).contains(&names.len()))
+        .map(|names| names.into_iter().map(cut).collect());
     put(&mut whole.steps, steps);
+    let step = step.and_then(|step| match step {
+        StepRef::Index(index) => Some(StepRef::Index(index)),
+        StepRef::Name(name) => Some(StepRef::Name(cut(name))),
+        StepRef::Other(_) => None,
+    });
+    put(&mut whole.step, step);
     put(
-        &mut whole.step,
-        step.filter(|step| !matches!(step, StepRef::Other(_))),
+        &mut whole.message,
+        message.map(|said| kept(said, MESSAGE_CHARS)),
     );
-    put(&mut whole.message, message);
-    put(&mut whole.progress_source, progress_source);
+    put(&mut whole.progress_source, progress_source.map(cut));
+}
+
+/// A failure as a daemon takes it: with a sentence, and cut as it would cut it.
+pub(super) fn fit(why: FailBody) -> FailBody {
+    let error = if why.error.trim().is_empty() {
+        "It failed without saying why".into()
+    } else {
+        kept(why.error, MESSAGE_CHARS)
+    };
+    let lines = why.last_lines.map(|lines| {
+        let skip = lines.len().saturating_sub(LAST_LINES);
+        let newest = lines.into_iter().skip(skip);
+        newest.map(|line| kept(line, LINE_CHARS)).collect()
+    });
+    FailBody {
+        error,
+        code: why.code.map(|code| kept(code, NAME_CHARS)),
+        suggestion: why.suggestion.map(|said| kept(said, MESSAGE_CHARS)),
+        last_lines: lines,
+        ..why
+    }
 }
 
 fn put<T>(slot: &mut Option<T>, given: Option<T>) {
@@ -149,6 +187,35 @@ mod tests {
         };
         merge(&mut folded, nan, false);
         assert_eq!(folded, Report::default());
+    }
+
+    #[test]
+    fn the_largest_report_and_failure_fit_into_a_frame() {
+        let long: Arc<str> = "\u{1f680}\u{1b}".repeat(2_000).into();
+        let mut whole = Report::default();
+        let report = Report {
+            step: Some(StepRef::Name(long.clone())),
+            steps: Some(vec![long.clone(); MAX_STEPS]),
+            message: Some(long.clone()),
+            progress_source: Some(long.clone()),
+            ..Report::default()
+        };
+        merge(&mut whole, report, false);
+        assert!(serde_json::to_string(&whole).unwrap().len() < 200 << 10);
+        // The name still means one of the list.
+        let names = whole.steps.unwrap();
+        assert_eq!(whole.step, Some(StepRef::Name(names[0].clone())));
+
+        let why = fit(FailBody {
+            error: long.clone(),
+            code: Some(long.clone()),
+            suggestion: Some(long.clone()),
+            last_lines: Some(vec![long; 1000]),
+            ..FailBody::default()
+        });
+        assert!(serde_json::to_string(&why).unwrap().len() < 200 << 10);
+        assert_eq!(why.last_lines.map(|lines| lines.len()), Some(50));
+        assert!(!fit(FailBody::default()).error.is_empty());
     }
 
     #[test]

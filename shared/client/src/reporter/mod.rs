@@ -8,8 +8,9 @@ use std::time::Duration;
 use jobtop_core::JobId;
 use jobtop_core::job::Reply;
 use jobtop_core::job::control::Action;
-use jobtop_core::job::progress::Report;
+use jobtop_core::job::progress::{Report, kept};
 use jobtop_core::proto::body::{FailBody, NewJob};
+use jobtop_core::text::MESSAGE_CHARS;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
@@ -159,7 +160,7 @@ impl Reporter {
         let reply = Reply {
             action,
             ok,
-            message: message.map(Into::into),
+            message: message.map(|said| kept(said.into(), MESSAGE_CHARS)),
         };
         if self.orders.try_send(Order::Acknowledge(reply)).is_err() {
             tracing::warn!(action = action.word(), "too many answers, one is left out");

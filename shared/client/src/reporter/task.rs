@@ -162,6 +162,8 @@ impl Task {
             Order::Acknowledge(reply) => self.course.acknowledge(reply),
             Order::Finish(end, answer) => {
                 self.finishing = Some(answer);
+                // Somebody waits for this: a daemon that came back meanwhile is found at once.
+                self.ends.link.retry_now();
                 self.course.finish(end, &self.ends.whole.borrow())
             }
         };

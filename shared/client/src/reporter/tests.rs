@@ -6,8 +6,9 @@ use tokio::sync::mpsc;
 
 use super::sample::{ID, asked, control, id, job, new_job, ok, report};
 use super::{Delivered, End, Reporter, report_with};
+use crate::backoff::Backoff;
 use crate::fake::{Fake, Peer, brisk, soon};
-use crate::link::LinkState;
+use crate::link::{LinkState, Timing};
 
 const LONG: Duration = Duration::from_secs(10);
 
@@ -147,6 +148,32 @@ async fn finishing_has_an_end_though_nobody_answers() {
         Delivered::No("the daemon did not answer in time".to_owned())
     );
     assert_eq!(soon(actions.recv()).await, None, "the task has ended");
+}
+
+#[tokio::test]
+async fn finishing_does_not_sit_out_a_long_wait() {
+    let fake = Fake::new();
+    let an_hour = Duration::from_secs(3600);
+    let timing = Timing {
+        backoff: Backoff {
+            min: an_hour,
+            max: an_hour,
+            ..Backoff::default()
+        },
+        ..brisk()
+    };
+    let (reporter, _actions) = report_with(fake.endpoint(), new_job(), timing);
+    drop(fake.accept_raw().await);
+    let mut state = reporter.state();
+    soon(state.wait_for(|state| matches!(state, LinkState::Waiting { .. })))
+        .await
+        .unwrap();
+    let finish = tokio::spawn(reporter.finish(End::Completed, LONG));
+    let mut peer = fake.accept().await;
+    creates(&mut peer).await;
+    peer.hear("complete_job").await;
+    peer.say(ok("end", "completed", &Value::Null)).await;
+    assert_eq!(soon(finish).await.unwrap(), Delivered::Yes);
 }
 
 #[tokio::test]

@@ -5,13 +5,17 @@ use jobtop_core::job::control::Action;
 use jobtop_core::job::progress::Report;
 use jobtop_core::job::status::Status;
 
+use super::super::merge::fit;
 use super::{Closed, Course, Delivered, Effect, End, Phase};
 use crate::requests;
 
 impl Course {
     /// The producer has come to its end.
     pub(in super::super) fn finish(&mut self, end: End, whole: &Report) -> Vec<Effect> {
-        self.end = Some(end);
+        self.end = Some(match end {
+            End::Failed(why) => End::Failed(fit(why)),
+            End::Completed | End::Gone => end,
+        });
         self.go_on(whole)
     }
 

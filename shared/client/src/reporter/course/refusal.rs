@@ -15,6 +15,12 @@ impl Course {
             return vec![Effect::Rest];
         }
         match about {
+            Some("adopt" | "look") if is(Code::JobNotFound) && self.closed.is_some() => {
+                // It was over, and nobody waits for anything any more.
+                self.phase = Phase::On;
+                self.settle();
+                self.go_on(whole)
+            }
             Some("adopt" | "look") if is(Code::JobNotFound) => {
                 // The daemon has another store now. The work goes on, so it gets a job again.
                 self.job = None;

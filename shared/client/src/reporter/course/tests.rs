@@ -362,6 +362,17 @@ fn a_daemon_that_does_not_know_the_job_gets_it_again() {
 }
 
 #[test]
+fn a_cancelled_job_that_is_forgotten_is_not_made_again() {
+    after_begun(vec![
+        (Heard(control("cancel", 1)), &["deliver cancel"]),
+        (Cut, &[]),
+        (Connected, &["> adopt_job"]),
+        (Heard(refusal("adopt", "job_not_found")), &[]),
+        (Finish(End::Gone), &["over"]),
+    ]);
+}
+
+#[test]
 fn a_refusal_that_passes_is_waited_out_another_is_final() {
     check(vec![
         (Connected, &["> create_job"]),
