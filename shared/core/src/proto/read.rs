@@ -33,12 +33,18 @@ pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     })
 }
 
-/// What does not parse: malformed, or a number that no computer's number can hold (`1e400`), which is JSON all right.
+/// What does not parse is malformed, unless it has the form of JSON all right: then a field has a value that no
+/// program can hold (`1e400`, half a surrogate) or that is of another type than its words (`"status": 7`).
 fn unreadable<T: DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> Refusal {
-    if error.to_string().starts_with("number out of range") {
+    if std::str::from_utf8(bytes).is_ok_and(is_formed) {
         return Refusal::new(Code::Invalid, named::<T>(bytes, error));
     }
     Refusal::new(Code::BadJson, format!("Not readable as JSON: {error}"))
+}
+
+/// Whether a text has the form of JSON, whatever its values are.
+pub(super) fn is_formed(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 /// A `T` that was an object. A derived struct would also take a list of its fields' values, which nobody means.
@@ -141,7 +147,10 @@ fn named<T: DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> String
     let said = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
         Err(with_path) => {
             let path = with_path.path().to_string();
-            let inner = with_path.into_inner().to_string();
+            let mut inner = with_path.into_inner().to_string();
+            if inner.starts_with("expected value") {
+                "a value of another type is needed".clone_into(&mut inner);
+            }
             if path == "." {
                 inner
             } else {

@@ -153,7 +153,7 @@ impl Incoming {
         }
         let head: Head<'_> = match serde_json::from_str(frame) {
             Ok(Object(head)) => head,
-            Err(error) if error.is_data() => {
+            Err(error) if error.is_data() || read::is_formed(frame) => {
                 let detail = "A message is an object with a type, which is a string";
                 return Self {
                     request_id: None,
