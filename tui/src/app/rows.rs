@@ -1,6 +1,6 @@
 //! Which jobs are listed, in which order, and where the cursor is.
 //!
-//! The cursor is a job, not a line. Nothing moves under the hand: for a second after a key, and while a question is
+//! The cursor is a job, not a line, once a key was pressed; before, it stays at the top. Nothing moves under the hand: for a second after a key, and while a question is
 //! open, the order stands still; a job under the cursor keeps its place when it ends, until the cursor leaves it.
 
 use jobtop_core::proto::view::View;
@@ -13,6 +13,8 @@ const HOLD_MS: u64 = 1_000;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rows {
     order: Vec<JobId>,
+    /// Why each is where it is; as many as `order`.
+    places: Vec<Place>,
     cursor: Option<JobId>,
     /// Index of the first row seen.
     offset: usize,
@@ -20,8 +22,8 @@ pub(crate) struct Rows {
     dirty: bool,
     /// Monotonic moment until which the order stands still.
     held_until: u64,
-    /// Where the cursor's job was put last.
-    pinned: Option<(JobId, Place)>,
+    /// Whether the cursor has been put where it is; until then it stays at the top.
+    placed: bool,
 }
 
 /// What jobs are ordered by: not ended before ended, newest first.
@@ -88,6 +90,7 @@ impl Rows {
     /// A key was pressed: nothing moves for a moment.
     pub(crate) fn hold(&mut self, mono: u64) {
         self.held_until = mono + HOLD_MS;
+        self.placed = true;
     }
 
     /// When the order will be made, if it is to be and waits.
@@ -109,9 +112,8 @@ impl Rows {
         how: Make,
     ) {
         let before = self.index();
-        let pinned = self
-            .pinned
-            .filter(|_| how == Make::Gently && before.is_some());
+        let kept = before.filter(|_| how == Make::Gently && self.placed);
+        let pinned = kept.map(|index| (self.order[index], self.places[index]));
         let mut places: Vec<Place> = jobs
             .filter_map(|job| match pinned {
                 Some((id, place)) if id == job.id => Some(place),
@@ -121,14 +123,17 @@ impl Rows {
         places.sort_unstable();
         let line = before.map(|index| index.saturating_sub(self.offset));
         self.order = places.iter().map(|place| place.id.0).collect();
+        self.places = places;
         self.dirty = false;
+        if !self.placed {
+            self.cursor = self.order.first().copied();
+        }
         let index = self.index().or_else(|| {
             // The cursor's job is gone: the one that took its line is next.
             let last = self.order.len().checked_sub(1)?;
             Some(before.unwrap_or(0).min(last))
         });
         self.cursor = index.map(|index| self.order[index]);
-        self.pinned = index.map(|index| (self.order[index], places[index]));
         // The chosen row keeps its line on the screen, unless the list is at its top and shows what is new there.
         if self.offset > 0
             && let (Some(index), Some(line)) = (index, line)
@@ -146,11 +151,11 @@ impl Rows {
             .filter(|id| !exists(**id))
             .count();
         self.order.retain(|id| exists(*id));
+        self.places.retain(|place| exists(place.id.0));
         if self.index().is_none() {
             let last = self.order.len().checked_sub(1);
             self.cursor =
                 last.map(|last| self.order[before.unwrap_or(0).saturating_sub(above).min(last)]);
-            self.pinned = None;
         }
         self.offset = self.offset.saturating_sub(above);
     }
@@ -169,7 +174,6 @@ impl Rows {
         let id = self.order[line.min(last)];
         if self.cursor != Some(id) {
             self.cursor = Some(id);
-            self.pinned = None;
             // The row that was left may have been kept where it no longer belongs.
             self.dirty = true;
         }

@@ -73,7 +73,8 @@ impl Backend for Quiet {
     }
 
     fn get_cursor_position(&mut self) -> io::Result<Position> {
-        self.inner.get_cursor_position()
+        // ratatui wants it back after clearing. Asking the terminal would mean waiting for its answer among the keys.
+        Ok(self.cursor.unwrap_or(Position::ORIGIN))
     }
 
     fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> io::Result<()> {

@@ -41,6 +41,7 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) -> 
         let text = format!("/{}", app.filters.text());
         cell::put(buffer, at, &text, theme.title(), theme);
     } else if let State::Waiting { reason, .. } = &app.link.state
+        && !app.mirror.is_empty()
         && !header::says_reason(app, area.width, theme)
     {
         cell::put(buffer, at, reason, theme.bad(), theme);

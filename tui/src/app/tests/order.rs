@@ -55,6 +55,7 @@ fn nothing_moves_within_a_second_after_a_key() {
 #[test]
 fn a_row_stays_while_the_cursor_is_on_it() {
     let mut person = Person::with([job(3), job(5), job(7)]);
+    person.press("k");
     person.change(job(3).id, 50, complete);
     person.wait(10_000);
     person.tick();
@@ -65,6 +66,31 @@ fn a_row_stays_while_the_cursor_is_on_it() {
     person.wait(1_000);
     person.tick();
     assert_eq!(person.names(), ["[5]", "7", "3"]);
+}
+
+#[test]
+fn a_row_that_ends_right_after_it_was_chosen_stays_too() {
+    let mut person = Person::with([job(3), job(5), job(7)]);
+    person.press("j x");
+    person.wait(300);
+    person.press("y");
+    person.change(job(5).id, 50, complete);
+    person.wait(5_000);
+    person.tick();
+    assert_eq!(person.names(), ["3", "[5]", "7"]);
+}
+
+#[test]
+fn until_a_key_is_pressed_the_cursor_stays_at_the_top() {
+    let mut person = Person::with([job(3)]);
+    person.see(job(1));
+    person.tick();
+    assert_eq!(person.names(), ["[1]", "3"]);
+    person.press("k");
+    person.wait(1_000);
+    person.see(job(0));
+    person.tick();
+    assert_eq!(person.names(), ["0", "[1]", "3"]);
 }
 
 #[test]
