@@ -113,6 +113,24 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_knows_every_flag_and_variable() {
+        use clap::CommandFactory;
+        let manual = include_str!("../../man/jobtopd.8");
+        let mut command = Cli::command();
+        command.build();
+        for arg in command.get_arguments() {
+            let flag = arg.get_long().unwrap();
+            assert!(
+                manual.contains(&format!("-{flag}\n")) || manual.contains(&format!("-{flag} ")),
+                "{flag}"
+            );
+            if let Some(variable) = arg.get_env() {
+                assert!(manual.contains(variable.to_str().unwrap()), "{variable:?}");
+            }
+        }
+    }
+
+    #[test]
     fn the_tree_is_sound() {
         use clap::CommandFactory;
         Cli::command().debug_assert();

@@ -230,6 +230,18 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_knows_every_setting() {
+        let manual = include_str!("../../../man/jobtopd.8");
+        for text in ["stranger = 1", "[limits]\nstranger = 1"] {
+            let error = toml::from_str::<Raw>(text).unwrap_err();
+            // serde lists what it knows; the stranger comes first.
+            for name in error.message().split('`').skip(1).step_by(2).skip(1) {
+                assert!(manual.contains(name), "{name}");
+            }
+        }
+    }
+
+    #[test]
     fn mistakes_are_named_with_their_line() {
         for (text, says, hints) in [
             (
