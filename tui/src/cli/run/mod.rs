@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jobtop_client::Endpoint;
-use jobtop_client::link::LinkState;
 use jobtop_client::reporter::{Delivered, End, Reporter, report};
 use jobtop_core::job::control::Action;
 use jobtop_core::job::progress::{CountsReport, Report};
@@ -20,8 +19,12 @@ use jobtop_runner::observe::{self, Reading};
 use jobtop_runner::{Cancelled, Running, Start, Tell, title};
 use tokio::sync::mpsc;
 
-use crate::cli::{Global, print};
+use crate::cli::{Global, print, target};
 use crate::exit::Failure;
+
+mod contact;
+
+use contact::Contact;
 
 /// How long the end of a job may take to reach the daemon, once the command has ended.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -67,12 +70,7 @@ fn seconds(given: &str) -> Result<f64, String> {
 
 /// Runs the command and returns its exit code. Brings its own runtime: not to be called within one.
 pub(crate) fn main(args: Args, global: &Global) -> Result<ExitCode, Failure> {
-    let endpoint = match &global.target {
-        Some(target) => target
-            .parse()
-            .map_err(|bad: jobtop_client::endpoint::BadEndpoint| Failure::usage(bad.to_string())),
-        None => Endpoint::local().map_err(|bad| Failure::usage(bad.to_string())),
-    }?;
+    let endpoint = target::endpoint(global)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -85,13 +83,13 @@ pub(crate) fn main(args: Args, global: &Global) -> Result<ExitCode, Failure> {
             return Ok(ExitCode::from(OUR_FAILURE));
         }
     };
-    let code = runtime.block_on(run(args, endpoint));
+    let code = runtime.block_on(run(args, endpoint, global));
     // A look at a file that hangs must not keep the shell waiting.
     runtime.shutdown_background();
     Ok(ExitCode::from(code))
 }
 
-async fn run(args: Args, endpoint: Endpoint) -> u8 {
+async fn run(args: Args, endpoint: Endpoint, global: &Global) -> u8 {
     let program = args
         .command
         .first()
@@ -104,20 +102,15 @@ async fn run(args: Args, endpoint: Endpoint) -> u8 {
         in_front: true,
     });
     let (reporter, actions) = report(endpoint, new_job(args));
+    let contact = Contact::of(&reporter, global);
+    let beside = Beside { reporter, contact };
     match started {
-        Ok(running) => {
-            let beside = Beside {
-                program,
-                reporter,
-                said: false,
-            };
-            beside.go_along(running, actions).await
-        }
+        Ok(running) => beside.go_along(running, actions, &program).await,
         Err(error) => {
             let why = Unstarted::of(&error);
             let explained = ending::explain_unstarted(&program, why, &error);
             print::note(&format!("jobtop: {}", explained.error));
-            farewell(reporter, End::Failed(body(explained))).await;
+            beside.end(End::Failed(body(explained))).await;
             why.shell_code()
         }
     }
@@ -141,19 +134,20 @@ fn host() -> Option<Arc<str>> {
 
 /// What goes along with a command that runs.
 struct Beside {
-    program: String,
     reporter: Reporter,
-    /// Whether it was said that nobody sees this job: once is enough.
-    said: bool,
+    contact: Contact,
 }
 
 impl Beside {
     /// Reports until the command has ended; answers with its exit code.
-    async fn go_along(mut self, mut running: Running, mut actions: mpsc::Receiver<Action>) -> u8 {
-        let mut state = self.reporter.state();
-        let mut refusal = self.reporter.refusal();
+    async fn go_along(
+        mut self,
+        mut running: Running,
+        mut actions: mpsc::Receiver<Action>,
+        program: &str,
+    ) -> u8 {
         let (exit, cancelled) = loop {
-            // Every branch is cancel-safe: channels only.
+            // Every branch is cancel-safe: channels, and a contact that keeps its state.
             tokio::select! {
                 told = running.tells.recv() => match told {
                     Some(Tell::Ended(exit, cancelled)) => break (exit, cancelled),
@@ -165,36 +159,15 @@ impl Beside {
                     // The runner that is gone has said the end already.
                     let _ = running.asks.send(action).await;
                 }
-                Ok(()) = state.changed() => {
-                    if let LinkState::Waiting { reason, .. } = &*state.borrow_and_update()
-                        && self.reporter.job_id().borrow().is_none()
-                    {
-                        let reason = text::clean(reason).into_owned();
-                        self.say(&format!("{reason}; the command runs, and is shown once a daemon answers"));
-                    }
-                }
-                Ok(()) = refusal.changed() => {
-                    if let Some(why) = &*refusal.borrow_and_update() {
-                        let why = text::clean(why).into_owned();
-                        self.say(&format!("the daemon does not take this job ({why}); the command runs unseen"));
-                    }
-                }
+                () = self.contact.keep() => {}
             }
         };
-        let end = match (cancelled, ending::explain(&self.program, exit)) {
+        let end = match (cancelled, ending::explain(program, exit)) {
             (Cancelled::Yes, _) => End::Gone,
             (Cancelled::No, None) => End::Completed,
             (Cancelled::No, Some(explained)) => End::Failed(body(explained)),
         };
-        let Self { reporter, said, .. } = self;
-        if let Delivered::No(why) = farewell(reporter, end).await
-            && !said
-        {
-            let why = text::clean(&why).into_owned();
-            print::note(&format!(
-                "jobtop: the daemon was not told how the command ended ({why})"
-            ));
-        }
+        self.end(end).await;
         exit.shell_code()
     }
 
@@ -214,9 +187,35 @@ impl Beside {
         }
     }
 
-    fn say(&mut self, what: &str) {
-        if !std::mem::replace(&mut self.said, true) {
-            print::note(&format!("jobtop: {what}"));
+    /// Says the end to the daemon and waits for its word, not for long where nobody was reached.
+    async fn end(self, end: End) {
+        let Self {
+            reporter,
+            mut contact,
+        } = self;
+        let known = reporter.job_id().borrow().is_some();
+        let lost = |contact: &Contact| contact.has_spoken() && !known;
+        let patience = if lost(&contact) {
+            SHORT_FAREWELL
+        } else {
+            FAREWELL
+        };
+        let mut finish = std::pin::pin!(reporter.finish(end, patience));
+        let delivered = tokio::select! {
+            delivered = &mut finish => delivered,
+            // It was said just now that no daemon can be had.
+            () = contact.keep() => match tokio::time::timeout(SHORT_FAREWELL, &mut finish).await {
+                Ok(delivered) => delivered,
+                Err(_) => return,
+            }
+        };
+        if let Delivered::No(why) = delivered
+            && !contact.has_spoken()
+        {
+            let why = text::clean(&why);
+            print::note(&format!(
+                "jobtop: the daemon was not told how the command ended ({why})"
+            ));
         }
     }
 }
@@ -243,16 +242,4 @@ fn body(explained: Explained) -> FailBody {
         signal: explained.signal,
         last_lines: None,
     }
-}
-
-/// Says the end to the daemon and waits for its word, longer if it was there before.
-async fn farewell(reporter: Reporter, end: End) -> Delivered {
-    let known = reporter.job_id().borrow().is_some();
-    let lost = matches!(&*reporter.state().borrow(), LinkState::Waiting { .. });
-    let patience = if lost && !known {
-        SHORT_FAREWELL
-    } else {
-        FAREWELL
-    };
-    reporter.finish(end, patience).await
 }
