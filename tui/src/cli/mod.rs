@@ -87,6 +87,8 @@ enum Command {
     Priority(act::PriorityArgs),
     /// Start, stop and look at the daemon
     Daemon(daemon::Args),
+    /// See it at work: real pipelines on generated CSV files, on a daemon of its own that is gone afterwards
+    Demo(demo::Args),
     /// Print the completion script of a shell
     Completions(completions::Args),
 }
@@ -122,6 +124,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Retry(args) => block_on(act::main(Verb::Retry, &args, global)),
         Command::Priority(args) => block_on(act::priority(&args, global)),
         Command::Daemon(args) => daemon::main(args, global),
+        Command::Demo(args) => demo::main(args, global),
         Command::Completions(args) => completions::main(&args, &mut Cli::command()),
     }
 }

@@ -69,11 +69,10 @@ fn refused(problem: &Problem, text: &str) -> Failure {
         (404, "job_not_found") => {
             Failure::NoSuchJob(said.hint("`jobtop ls` shows the jobs that there are"))
         }
-        (_, "bad_query") => Failure::Usage(said),
         (401 | 403, _) => Failure::NotAllowed(said),
         (409, "not_supported") => Failure::WrongState(said),
         (409, _) => Failure::WrongState(said.hint("`jobtop show ID` says where the job stands")),
-        (422, _) => Failure::Usage(said),
+        (400, "bad_query") | (422, _) => Failure::Usage(said),
         (429 | 503, _) => Failure::Failed(said.hint("Try again in a moment")),
         _ => Failure::Failed(said),
     }

@@ -132,6 +132,10 @@ impl Desk {
 
     /// Asks whether to go on, on a thread that may block: stands still while a pause is wished.
     pub(crate) fn checkpoint(&self) -> Result<(), Stop> {
+        // Nobody is left to report to when the watcher is gone.
+        if self.wish.has_changed().is_err() {
+            return Err(Stop::Cancelled);
+        }
         if *self.wish.borrow() == Wish::Go {
             return Ok(());
         }
@@ -142,7 +146,6 @@ impl Desk {
     pub(crate) async fn rest(&self) -> Result<(), Stop> {
         let mut wish = self.wish.clone();
         loop {
-            // A watcher that is gone has nothing more to ask.
             let now = *wish.borrow_and_update();
             match now {
                 Wish::Go => {

@@ -50,8 +50,16 @@ const PRODUCTS: [&str; 8] = [
     "Shelf",
 ];
 
-/// Writes `rows` orders to `path`.
-pub(crate) fn orders(path: &Path, rows: u64, seed: u64) -> io::Result<Written> {
+/// Rows between two looks at whether it is still wanted.
+const STRIDE: u64 = 8_192;
+
+/// Writes `rows` orders to `path`, as long as it is wanted.
+pub(crate) fn orders(
+    path: &Path,
+    rows: u64,
+    seed: u64,
+    wanted: impl Fn() -> bool,
+) -> io::Result<Written> {
     let mut out = BufWriter::with_capacity(1 << 18, File::create(path)?);
     let mut chance = Chance(seed);
     let mut written = Written::default();
@@ -65,6 +73,9 @@ pub(crate) fn orders(path: &Path, rows: u64, seed: u64) -> io::Result<Written> {
     line.extend_from_slice("\u{feff}".as_bytes());
     line.extend_from_slice(HEADER.as_bytes());
     for row in 0..rows {
+        if row.is_multiple_of(STRIDE) && !wanted() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
         line.extend_from_slice(end);
         written.bytes += line.len() as u64;
         out.write_all(&line)?;
@@ -237,7 +248,7 @@ pub(crate) fn grouped(number: u64, separator: char) -> String {
     text
 }
 
-/// Numbers that look random and never differ from run to run (SplitMix64).
+/// Numbers that look random and never differ from run to run (`SplitMix64`).
 pub(crate) struct Chance(pub(crate) u64);
 
 impl Chance {
@@ -263,13 +274,15 @@ mod tests {
     fn the_same_seed_gives_the_same_file() {
         let dir = tempfile::tempdir().unwrap();
         let (one, two) = (dir.path().join("1"), dir.path().join("2"));
-        let first = orders(&one, 2_000, 11).unwrap();
-        assert_eq!(orders(&two, 2_000, 11).unwrap(), first);
+        let first = orders(&one, 2_000, 11, || true).unwrap();
+        assert_eq!(orders(&two, 2_000, 11, || true).unwrap(), first);
         assert_eq!(std::fs::read(&one).unwrap(), std::fs::read(&two).unwrap());
         assert_eq!(first.bytes, std::fs::metadata(&one).unwrap().len());
         assert_eq!(first.rows, 2_000);
         assert!((40..110).contains(&first.broken), "{first:?}");
         assert!((1..20).contains(&first.addressless), "{first:?}");
+        let unwanted = orders(&one, 2_000, 11, || false).unwrap_err();
+        assert_eq!(unwanted.kind(), io::ErrorKind::Interrupted);
     }
 
     #[test]

@@ -1,7 +1,250 @@
-//! `jobtop demo`: real pipelines on real files, on a daemon of its own.
+//! `jobtop demo`: real pipelines on real files, on a daemon of its own that is gone afterwards.
+//!
+//! In reading order: [`house`] (the throw-away state), [`stage`] and [`generate`] (the files), [`plan`] (who wants what), [`floor`] (all
+//! of it is done), [`attend`] (one job and its pipeline), [`desk`] (what a pipeline knows of jobtop), [`pipelines`],
+//! [`sink`] and [`post`] (the service that uploads go to), [`talk`], [`audit`] and [`summary`] (does it add up?).
 
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jobtop_client::Endpoint;
+use jobtop_core::Status;
+use tokio::sync::watch;
+
+use self::audit::Auditor;
+use self::desk::Stop;
+use self::floor::{Done, Floor, Hours, Made};
+use self::house::House;
+use self::plan::Work;
+use self::sink::Sink;
+use self::summary::Line;
+use self::talk::{Talk, Voice};
+use crate::cli::print;
+use crate::cli::print::colour::Paint;
+use crate::cli::{Global, screen};
+use crate::exit::Failure;
+
+mod attend;
+mod audit;
 mod desk;
+mod floor;
 mod generate;
+mod house;
 mod pipelines;
+mod plan;
 mod post;
 mod sink;
+mod stage;
+mod summary;
+mod talk;
+
+/// How long the sink takes for an answer, at least: this is what sets the pace of the demo.
+const LATENCY: Duration = Duration::from_millis(75);
+/// Batches that an upload should have.
+const BATCHES: u64 = 200;
+
+/// The command line of `demo`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// Work on this CSV file (it is only read) instead of generated ones
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Rows in each of the generated files (about 100 bytes a row)
+    #[arg(long, value_name = "N", default_value_t = 300_000, conflicts_with = "csv",
+          value_parser = clap::value_parser!(u64).range(100..=50_000_000))]
+    rows: u64,
+    /// Open the screen on it; the demo ends when the screen is left
+    #[arg(long)]
+    screen: bool,
+}
+
+/// Runs the demo; the code is 0 only if every row is accounted for.
+pub(crate) fn main(args: Args, global: &Global) -> Result<ExitCode, Failure> {
+    if let Some(path) = args.csv.as_deref().filter(|path| !path.is_file()) {
+        return Err(
+            Failure::usage(format!("{} is no file that can be read", path.display()))
+                .hint("Give --csv the path of a CSV file, or leave it away for generated ones"),
+        );
+    }
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::failed(format!("No runtime could be made: {error}")))?;
+    let paint = Paint::of_stdout(global.color);
+    let (close, closing) = watch::channel(false);
+    let with_screen = args.screen;
+    let (serving, served) = tokio::sync::oneshot::channel();
+    let demo = runtime.spawn(play(args, serving, closing));
+    if with_screen {
+        // If there is nothing to look at, the demo's own failure says why.
+        if let Ok(endpoint) = served.blocking_recv() {
+            let shown = screen::show(endpoint, screen::Look::default(), global.color);
+            close.send_replace(true);
+            let lines = runtime.block_on(joined(demo))?;
+            shown?;
+            return conclude(&lines, paint);
+        }
+    }
+    let lines = runtime.block_on(async {
+        let mut demo = std::pin::pin!(joined(demo));
+        tokio::select! {
+            lines = &mut demo => lines,
+            () = interrupted() => {
+                print::note("jobtop: ending the demo");
+                close.send_replace(true);
+                // What it says now is of no interest: it was cut short.
+                demo.await.ok();
+                Err(Failure::Interrupted)
+            }
+        }
+    })?;
+    conclude(&lines, paint)
+}
+
+fn conclude(lines: &[Line], paint: Paint) -> Result<ExitCode, Failure> {
+    print::answer(&summary::render(lines, print::width(), paint))?;
+    Ok(if summary::all_well(lines) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+async fn joined(
+    demo: tokio::task::JoinHandle<Result<Vec<Line>, Failure>>,
+) -> Result<Vec<Line>, Failure> {
+    demo.await
+        .unwrap_or_else(|broken| Err(Failure::failed(format!("The demo broke off: {broken}"))))
+}
+
+/// Ctrl-C, or whoever ends programs in order.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => terminate.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => drop(pressed),
+        _ = terminated => {}
+    }
+}
+
+/// The whole of it, from an empty directory to no directory.
+async fn play(
+    args: Args,
+    serving: tokio::sync::oneshot::Sender<Endpoint>,
+    closing: watch::Receiver<bool>,
+) -> Result<Vec<Line>, Failure> {
+    let mut house = House::open().await?;
+    let scene = Scene {
+        dir: house.path("work"),
+        endpoint: house.endpoint(),
+        voice: if args.screen {
+            Voice::Silent
+        } else {
+            Voice::Aloud
+        },
+        begun: Instant::now(),
+        closing,
+    };
+    // If nobody waits for it, nobody wants to look.
+    let _ = serving.send(house.endpoint());
+    let lines = tokio::select! {
+        lines = scene.play(args) => lines,
+        failure = house.collapse() => Err(failure),
+    };
+    house.close().await;
+    lines
+}
+
+/// Where the demo is played, and for whom.
+struct Scene {
+    dir: PathBuf,
+    endpoint: Endpoint,
+    voice: Voice,
+    begun: Instant,
+    closing: watch::Receiver<bool>,
+}
+
+impl Scene {
+    async fn play(self, args: Args) -> Result<Vec<Line>, Failure> {
+        let (dir, closing) = (self.dir.clone(), self.closing.clone());
+        let hours = if args.screen {
+            Hours::UntilClosing
+        } else {
+            Hours::UntilDone
+        };
+        let set =
+            off_thread(move || stage::set(&dir, args.csv.as_deref(), args.rows, &closing)).await?;
+        if self.voice == Voice::Aloud {
+            print::note(&format!(
+                "{}\nTo watch and control it from another terminal: jobtop attach {}",
+                set.said, self.endpoint
+            ));
+        }
+        let works = plan::plan(&set.files);
+        let sink = Sink::start(LATENCY).await.map_err(|error| {
+            Failure::failed(format!("The demo's service can't be started: {error}"))
+        })?;
+        let floor = Arc::new(Floor {
+            endpoint: self.endpoint,
+            dir: self.dir,
+            made: watch::Sender::new(vec![Made::NotYet; works.len()]),
+            works,
+            sink,
+            batch_rows: usize::try_from(set.rows / BATCHES)
+                .unwrap_or(usize::MAX)
+                .clamp(20, 20_000),
+            closing: self.closing,
+        });
+        let done = floor::run(floor.clone(), hours, Talk::new(self.voice, self.begun)).await?;
+        off_thread(move || Ok(add_up(&floor.works, done))).await
+    }
+}
+
+/// Does what blocks on a thread where it may.
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|broken| Err(Failure::failed(format!("The demo broke off: {broken}"))))
+}
+
+/// Counts everything again, job by job, in the order of the plan.
+fn add_up(works: &[Work], mut done: Vec<Done>) -> Vec<Line> {
+    done.sort_by_key(|done| (done.is_retry, done.work));
+    let mut auditor = Auditor::default();
+    done.into_iter()
+        .map(|done| {
+            let work = &works[done.work];
+            let (tally, ended) = done.ended;
+            let (status, trouble) = match ended {
+                Ok(()) => (Status::Completed, done.untold),
+                Err(Stop::Cancelled) => (Status::Cancelled, None),
+                Err(Stop::Failed(trouble)) => {
+                    let said = format!("{} ({})", trouble.message, trouble.suggestion);
+                    (Status::Failed, Some(said))
+                }
+            };
+            Line {
+                name: if done.is_retry {
+                    format!("{} (again)", work.name)
+                } else {
+                    work.name.clone()
+                },
+                job_type: work.task.job_type(),
+                user: work.user,
+                status,
+                expected: work.expected,
+                trouble,
+                verdict: auditor.judge(&tally, &done.traces),
+                tally,
+                took: done.took,
+            }
+        })
+        .collect()
+}

@@ -27,7 +27,7 @@ pub(crate) struct Batch<'a> {
     /// Which upload it belongs to.
     pub(crate) upload: &'a str,
     /// Its number: the same batch sent again has the same.
-    pub(crate) batch: u64,
+    pub(crate) number: u64,
     /// Its rows.
     pub(crate) rows: Vec<Row>,
 }
@@ -183,9 +183,9 @@ async fn take(body: &[u8], books: &Books, latency: Duration) -> Response<Full<By
         let mut books = books.lock().unwrap_or_else(PoisonError::into_inner);
         let book = books.entry(batch.upload.to_owned()).or_default();
         book.requests += 1;
-        let attempt = book.tries.entry(batch.batch).or_default();
+        let attempt = book.tries.entry(batch.number).or_default();
         *attempt += 1;
-        (mood(book.requests, batch.batch, *attempt), book.requests)
+        (mood(book.requests, batch.number, *attempt), book.requests)
     };
     tokio::time::sleep(latency + latency * (request % 6) as u32 / 10).await;
     match mood {
@@ -216,7 +216,7 @@ fn keep(batch: &Batch<'_>, books: &Books) -> Receipt {
     let mut books = books.lock().unwrap_or_else(PoisonError::into_inner);
     let book = books.entry(batch.upload.to_owned()).or_default();
     book.receipts
-        .entry(batch.batch)
+        .entry(batch.number)
         .or_insert_with(|| judge(&batch.rows))
         .clone()
 }

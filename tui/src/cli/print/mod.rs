@@ -34,10 +34,13 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
 
 /// JSON leaves DEL and C1 control characters as they are, and some terminals obey those: they become escapes.
 fn safe(json: &str) -> String {
+    use std::fmt::Write;
     let mut text = String::with_capacity(json.len() + 16);
     for c in json.chars() {
         match c {
-            '\u{7f}'..='\u{9f}' => text.push_str(&format!("\\u{:04x}", u32::from(c))),
+            '\u{7f}'..='\u{9f}' => {
+                let _ = write!(text, "\\u{:04x}", u32::from(c));
+            }
             c => text.push(c),
         }
     }

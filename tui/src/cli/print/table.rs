@@ -118,12 +118,12 @@ fn line(
         let room = width.saturating_sub(text.width());
         // Blanks are written only when something follows them, so that no line ends in blanks.
         let before = owed + if column.side == Side::Right { room } else { 0 };
-        if !text.is_empty() {
+        if text.is_empty() {
+            owed = before;
+        } else {
             line.extend(std::iter::repeat_n(' ', before));
             line.push_str(&paint(cell, &text));
             owed = 0;
-        } else {
-            owed = before;
         }
         owed += 2 + if column.side == Side::Left { room } else { 0 };
     }

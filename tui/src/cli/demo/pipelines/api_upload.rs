@@ -222,7 +222,7 @@ impl Upload<'_> {
 
 fn body(
     upload: &str,
-    batch: u64,
+    number: u64,
     first_row: u64,
     names: &[String],
     rows: &[StringRecord],
@@ -241,7 +241,7 @@ fn body(
         .collect();
     let batch = Batch {
         upload,
-        batch,
+        number,
         rows,
     };
     serde_json::to_string(&batch).map_err(|error| {
@@ -255,6 +255,8 @@ fn body(
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use super::*;
     use crate::cli::demo::desk::{self, Wish};
     use crate::cli::demo::sink::Sink;
@@ -263,7 +265,7 @@ mod tests {
         let mut text = "id,email\n".to_owned();
         for row in 1..=count {
             let at = if row % 50 == 0 { " at " } else { "@" };
-            text.push_str(&format!("{row},user{row}{at}example.org\n"));
+            let _ = writeln!(text, "{row},user{row}{at}example.org");
         }
         text
     }

@@ -89,13 +89,13 @@ pub(crate) fn columns(path: &Path) -> Result<Vec<Column>, Stop> {
     let columns = names
         .into_iter()
         .enumerate()
-        .map(|(at, name)| judge(name, sample.iter().map(|row| &row[at])))
+        .map(|(at, name)| judge(name, &sample.iter().map(|row| &row[at])))
         .collect();
     Ok(columns)
 }
 
 /// A kind holds a column if nine of ten values are of it; a value is required if forty-nine of fifty rows have one.
-fn judge<'a>(name: String, values: impl Iterator<Item = &'a str> + Clone) -> Column {
+fn judge<'a>(name: String, values: &(impl Iterator<Item = &'a str> + Clone)) -> Column {
     let all = values.clone().count();
     let given = values.clone().filter(|v| !v.is_empty()).count();
     let kind = Kind::STRICT
@@ -187,6 +187,8 @@ fn cleaned(row: &ByteRecord, columns: &[Column]) -> Result<StringRecord, String>
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use super::*;
     use crate::cli::demo::{desk, generate};
 
@@ -210,7 +212,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let input = dir.path().join("in.csv");
         for seed in [1, 2, 3] {
-            let written = generate::orders(&input, 3_000, seed).unwrap();
+            let written = generate::orders(&input, 3_000, seed, || true).unwrap();
             let (tally, ended, out, _) = run_on(&input);
             assert_eq!(ended, Ok(()));
             assert_eq!(tally.rows_in, written.rows);
@@ -232,7 +234,7 @@ mod tests {
         let input = dir.path().join("in.csv");
         let mut text = "Wann;Was;Wieviel\n".to_owned();
         for day in 1..=28 {
-            text.push_str(&format!("{day}.11.2026; zwei  Wörter ;1.{day:03},5\n"));
+            let _ = writeln!(text, "{day}.11.2026; zwei  Wörter ;1.{day:03},5");
         }
         text.push_str("gestern;x;1\n29.11.2026;;\n");
         std::fs::write(&input, text).unwrap();

@@ -121,7 +121,7 @@ impl<'a> Rejects<'a> {
         fields: impl IntoIterator<Item = &'f [u8]>,
     ) -> Result<(), Stop> {
         self.rows += 1;
-        let mut write = || {
+        let write = || {
             self.writer.write_field(number.to_string())?;
             self.writer.write_field(reason)?;
             self.writer.write_record(fields)
@@ -151,7 +151,7 @@ fn separator(path: &Path) -> Result<u8, Stop> {
     beginning
         .read_until(b'\n', &mut line)
         .map_err(|error| Stop::file(path, &error))?;
-    let count = |separator: u8| line.iter().filter(|b| **b == separator).count();
+    let count = |separator: u8| line.split(|byte| *byte == separator).count();
     let mut best = b',';
     for candidate in [b';', b'\t', b'|'] {
         if count(candidate) > count(best) {
