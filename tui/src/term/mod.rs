@@ -2,12 +2,13 @@
 //!
 //! [`run`] is the screen from its first to its last character. `look` decides what the terminal can show, `guard` takes
 //! and restores it, `backend` writes to it, `input` names its keys, `network` speaks with the daemon, `pace` says when a
-//! frame is due, `stage` is the loop. Decisions about jobs and keys are not made here but in [`crate::app`].
+//! frame is due, `alarm` wakes for it, `stage` is the loop. Decisions about jobs and keys are not made here but in [`crate::app`].
 
 use std::io;
 
 use jobtop_client::Endpoint;
 
+mod alarm;
 mod backend;
 mod guard;
 mod input;

@@ -12,6 +12,7 @@ use futures_util::StreamExt;
 use ratatui::Terminal;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::alarm::Alarm;
 use super::backend::Quiet;
 use super::guard::{self, Guard};
 use super::input;
@@ -33,6 +34,7 @@ pub(super) async fn play(options: &Options, panics: &Watch) -> Result<Goodbye, E
     let network = Network::open(options.endpoint.clone());
     let settings = settings(options);
     let signals = Signals::new().map_err(Error::Start)?;
+    let alarm = Alarm::new().map_err(Error::Start)?;
     let wraps = !settings.ascii;
     let guard = Guard::take().map_err(Error::Terminal)?;
     let terminal = Terminal::new(Quiet::new(wraps)).map_err(Error::Terminal)?;
@@ -44,6 +46,7 @@ pub(super) async fn play(options: &Options, panics: &Watch) -> Result<Goodbye, E
         keys: Some(EventStream::new()),
         signals,
         pace: Pace::default(),
+        alarm,
     };
     stage.run(panics).await
 }
@@ -96,6 +99,7 @@ struct Stage {
     keys: Option<EventStream>,
     signals: Signals,
     pace: Pace,
+    alarm: Alarm,
 }
 
 /// What woke the loop.
@@ -104,7 +108,7 @@ enum Woken {
     News(Option<jobtop_client::link::Event>),
     Signal(i32),
     Panic,
-    Due,
+    Due(io::Result<()>),
 }
 
 impl Stage {
@@ -131,7 +135,8 @@ impl Stage {
                     self.news(event);
                     false
                 }
-                Woken::Due => {
+                Woken::Due(rung) => {
+                    rung.map_err(Error::Start)?;
                     self.pace.want(Wanted::Now);
                     false
                 }
@@ -163,6 +168,7 @@ impl Stage {
             keys,
             network,
             signals,
+            alarm,
             ..
         } = self;
         let key = async {
@@ -180,7 +186,7 @@ impl Stage {
                 Woken::Panic
             }
             key = key => Woken::Key(key),
-            () = tokio::time::sleep(due) => Woken::Due,
+            rung = alarm.after(due) => Woken::Due(rung),
             event = network.next(), if hungry => Woken::News(event),
         }
     }

@@ -114,7 +114,7 @@ fn content(app: &App, job: &View, column: Column, theme: Theme) -> (String, Styl
         Column::Rate => {
             // A rate of what stands still would say that it moves.
             let moves = job.status != Status::Paused && job.stalled_since.is_none();
-            let rate = words::rate(app, job).filter(|_| moves);
+            let rate = words::rate(job).filter(|_| moves);
             (rate.unwrap_or_default(), plain)
         }
         Column::Eta => {

@@ -51,11 +51,12 @@ pub(super) fn remaining(app: &App, job: &View) -> Option<u64> {
 }
 
 /// How fast it goes: items if they are counted, else bytes.
-pub(super) fn rate(app: &App, job: &View) -> Option<String> {
+pub(super) fn rate(job: &View) -> Option<String> {
     if let Some(rate) = job.metrics.items_per_second {
         return Some(format::rate(rate));
     }
-    let seconds = app.active_ms(job) as f64 / 1_000.0;
+    // As of the last report: a rate that sinks while nothing is heard would be made up.
+    let seconds = job.metrics.active_seconds;
     let bytes = job.metrics.processed_bytes;
     (bytes > 0 && seconds >= 0.5).then(|| format::byte_rate(bytes as f64 / seconds))
 }

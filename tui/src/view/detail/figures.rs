@@ -29,7 +29,7 @@ pub(super) fn lines(app: &App, job: &View, width: usize, theme: Theme) -> Vec<Li
         let text = of(metrics.processed_bytes, metrics.total_bytes, format::bytes);
         say("bytes", text, plain);
     }
-    if let Some(rate) = words::rate(app, job) {
+    if let Some(rate) = words::rate(job) {
         say("rate", rate, plain);
     }
     if metrics.error_count > 0 {
