@@ -58,7 +58,13 @@ fn error_text(problem: &Problem) -> String {
     if problem.detail.is_empty() {
         format!("The daemon answered {} {}", problem.status, problem.title)
     } else {
-        sentence(&problem.detail)
+        // Which parameter it is, nobody knows who typed a filter.
+        sentence(
+            problem
+                .detail
+                .strip_prefix("q: ")
+                .unwrap_or(&problem.detail),
+        )
     }
 }
 
