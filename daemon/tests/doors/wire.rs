@@ -53,8 +53,7 @@ impl Reply {
 
 /// Sends those bytes and reads one answer (of a known length).
 pub(crate) fn exchange(mut stream: impl Read + Write, request: &[u8]) -> Reply {
-    // The other end may answer and close before it has read everything.
-    let _ = stream.write_all(request);
+    stream.write_all(request).unwrap();
     read_reply(&mut stream)
 }
 
