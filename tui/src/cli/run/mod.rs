@@ -124,6 +124,8 @@ fn new_job(args: Args) -> NewJob {
     new.queue = args.queue.map(Into::into);
     new.tags = (!args.tags.is_empty()).then(|| args.tags.into_iter().map(Into::into).collect());
     new.host = host();
+    // A command says nothing of its steps, so a type's default steps would stand still at the first, which is untrue.
+    new.steps = Some(vec!["Processing".into()]);
     new
 }
 
