@@ -1,3 +1,15 @@
 //! jobtop as its users meet it. One file a subject; every test has a home of its own and shares nothing.
 
+mod bad_input;
+mod commands;
+mod feed;
+mod guard;
 mod harness_itself;
+mod lifecycle;
+mod network;
+mod producers;
+mod runner;
+mod said;
+mod screen;
+mod seed_protocol;
+mod tidy;

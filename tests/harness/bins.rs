@@ -42,23 +42,19 @@ fn built() -> &'static Built {
             Some(name) => name,
         };
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let done = Command::new(cargo)
+        let mut build = Command::new(cargo);
+        build
             .current_dir(workspace())
-            .args([
-                "build",
-                "--quiet",
-                "--locked",
-                "-p",
-                "jobtop",
-                "-p",
-                "jobtopd",
-                "--profile",
-                profile,
-            ])
-            .arg("--target-dir")
-            .arg(target_dir)
-            .output()
-            .expect("cargo can be started");
+            .args(["build", "--quiet", "--locked", "--profile", profile]);
+        build.arg("--target-dir").arg(target_dir);
+        if is_test(&own) {
+            // With a test among its targets cargo chooses the features that it chose for `cargo test`, so that nothing
+            // but the two programs is built: without it, much of the tree would be built a second time.
+            build.args(["--workspace", "--bins", "--test", "e2e"]);
+        } else {
+            build.args(["-p", "jobtop", "-p", "jobtopd"]);
+        }
+        let done = build.output().expect("cargo can be started");
         assert!(
             done.status.success(),
             "building jobtop and jobtopd failed:\n{}",
@@ -74,9 +70,13 @@ fn built() -> &'static Built {
 /// `target/debug` for `target/debug/deps/e2e-0123` and for `target/debug/jobtop-load`.
 fn profile_dir(own: &Path) -> &Path {
     let dir = own.parent().expect("a program lies in a folder");
-    if dir.ends_with("deps") {
+    if is_test(own) {
         dir.parent().expect("deps lies in a profile's folder")
     } else {
         dir
     }
+}
+
+fn is_test(own: &Path) -> bool {
+    own.parent().is_some_and(|dir| dir.ends_with("deps"))
 }

@@ -24,14 +24,14 @@ impl Home {
     pub fn new() -> Self {
         let dir = tempfile::Builder::new()
             .prefix("jobtop-e2e-")
+            .permissions(private())
             .tempdir()
             .expect("a temporary folder");
         for sub in ["run", "config/jobtop", "state", "data", "work"] {
             std::fs::create_dir_all(dir.path().join(sub)).expect("a folder in it");
         }
         // The runtime directory must be its owner's alone, as the real one is.
-        let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-        std::fs::set_permissions(dir.path().join("run"), private).expect("permissions of it");
+        std::fs::set_permissions(dir.path().join("run"), private()).expect("permissions of it");
         Self { dir }
     }
 
@@ -103,6 +103,20 @@ impl Home {
             .expect("jobtop can be started")
     }
 
+    /// The one process of this home's whose first word ends in that program's name and whose other words include `word`.
+    pub fn process(&self, program: &str, word: &str) -> Option<i32> {
+        self.running().into_iter().find(|pid| {
+            let words = process::command_line(*pid);
+            words.first().is_some_and(|first| {
+                first
+                    .rsplit('/')
+                    .next()
+                    .unwrap_or_default()
+                    .starts_with(program)
+            }) && words.iter().skip(1).any(|other| other == word)
+        })
+    }
+
     /// What this home has running, by the name of its folder in their environment.
     pub fn running(&self) -> Vec<i32> {
         process::with_environment("XDG_RUNTIME_DIR", &self.path().join("run"))
@@ -120,6 +134,10 @@ pub const SETTINGS: [&str; 8] = [
     "RUST_LOG",
     "NOTIFY_SOCKET",
 ];
+
+fn private() -> std::fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o700)
+}
 
 impl Drop for Home {
     fn drop(&mut self) {

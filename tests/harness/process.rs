@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 pub use rustix::process::Signal;
-use rustix::process::{Pid, kill_process};
+use rustix::process::{Pid, kill_process, kill_process_group};
 
 /// Sends a signal; a process that is gone is no matter.
 pub fn signal(pid: i32, signal: Signal) {
@@ -62,6 +62,13 @@ pub fn command_line(pid: i32) -> Vec<String> {
         .filter(|word| !word.is_empty())
         .map(|word| String::from_utf8_lossy(word).into_owned())
         .collect()
+}
+
+/// Sends a signal to a whole group.
+pub fn signal_group(group: i32, signal: Signal) {
+    if let Some(group) = Pid::from_raw(group) {
+        let _ = kill_process_group(group, signal);
+    }
 }
 
 /// CPU time of a process so far, its ended threads included, in seconds (steps of 10 ms).

@@ -167,6 +167,25 @@ impl Pty {
         }
     }
 
+    /// Types the keys, again and again as a person does, until the text of the screen fits.
+    pub fn press_until(&mut self, keys: &str, what: &str, fits: impl Fn(&str) -> bool) -> String {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            self.press(keys);
+            let seen = wait::within(Duration::from_millis(400), || {
+                Some(self.text()).filter(|text| fits(text))
+            });
+            if let Some(text) = seen {
+                return text;
+            }
+            let text = self.text();
+            assert!(
+                Instant::now() < end,
+                "pressed {keys:?} in vain for {what}; the screen says\n{text}"
+            );
+        }
+    }
+
     /// Waits until the screen holds that text.
     pub fn wait_text(&self, text: &str) -> String {
         self.wait_for(&format!("{text:?}"), |screen| screen.contains(text))
