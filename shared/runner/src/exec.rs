@@ -5,13 +5,15 @@
 //! (no allocation, no lock). Every closure here keeps to that.
 #![expect(
     unsafe_code,
-    reason = "pre_exec, close_range and sigmask have no safe form"
+    reason = "pre_exec, close_range and the signals' masks and actions have no safe form"
 )]
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+
+use rustix::process::{Resource, Rlimit, Signal};
 
 /// The first descriptor that is not one of the three standard streams.
 const FIRST_OTHER: libc::c_uint = 3;
@@ -88,4 +90,18 @@ pub(crate) fn without_ttou<T>(act: impl FnOnce() -> T) -> T {
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
         done
     }
+}
+
+/// Ends this process by that signal, whatever was arranged for it before: whoever waits for us learns how we ended from
+/// the kernel itself. Does nothing for a signal that ends nobody.
+pub(crate) fn die_of(signal: Signal) {
+    // A core of ours would say nothing about the command.
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    let _ = rustix::process::setrlimit(Resource::Core, none);
+    // SAFETY: the default action is no function of ours; nothing is run in a handler any more.
+    unsafe { libc::signal(signal.as_raw(), libc::SIG_DFL) };
+    let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
 }

@@ -12,6 +12,9 @@ use crate::ending::Exit;
 
 /// How long a stop or a continuation may take to show.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// After this a process that can't take one more step, because the kernel holds it and SIGSTOP waits for it, counts as
+/// stopped: a parent in `vfork` whose child was stopped before its `exec` stays so until both go on.
+const HELD: Duration = Duration::from_millis(200);
 /// How long after SIGKILL those who are still there are waited for, once the command itself is gone.
 const LET_GO: Duration = Duration::from_secs(30);
 
@@ -55,6 +58,8 @@ pub struct Look {
     pub alive: usize,
     /// How many of them are stopped.
     pub stopped: usize,
+    /// How many more are held by the kernel with SIGSTOP waiting for them.
+    pub held: usize,
     /// One that lives and is not stopped, for a sentence about it: `PID (NAME)`.
     pub moving: Option<String>,
     /// How the command itself ended, if it did.
@@ -179,11 +184,13 @@ impl Ladder {
     }
 
     fn look_for_stop(&mut self, since: Instant, look: &Look, now: Instant) -> Vec<Effect> {
-        if look.alive > 0 && look.stopped == look.alive {
+        let waited = now.duration_since(since);
+        let held = if waited < HELD { 0 } else { look.held };
+        if look.alive > 0 && look.stopped + held == look.alive {
             self.rung = Rung::Paused;
             return vec![answer(Action::Pause, true, &stopped(look.alive))];
         }
-        if now.duration_since(since) < PATIENCE {
+        if waited < PATIENCE {
             // Again, for those who were born since and have left the group.
             return vec![Effect::Push(Push::Stop)];
         }
@@ -312,6 +319,7 @@ mod tests {
         Look {
             alive,
             stopped,
+            held: 0,
             moving,
             exit,
         }
@@ -356,6 +364,23 @@ mod tests {
                 &["resume ok: it goes on"],
             ],
         );
+    }
+
+    #[test]
+    fn who_is_held_by_the_kernel_counts_as_stopped_after_a_while() {
+        let held = Look {
+            alive: 2,
+            stopped: 1,
+            held: 1,
+            ..Look::default()
+        };
+        let start = Instant::now();
+        let mut ladder = Ladder::new(Duration::ZERO);
+        ladder.asked(Pause, start);
+        let soon = ladder.looked(&held, start + Duration::from_millis(100));
+        assert_eq!(soon, [Effect::Push(Stop)]);
+        let later = ladder.looked(&held, start + Duration::from_millis(200));
+        assert!(matches!(&later[..], [Effect::Answer(answer)] if answer.ok));
     }
 
     #[test]

@@ -17,4 +17,4 @@ mod terminal;
 pub mod title;
 mod watch;
 
-pub use supervise::{Cancelled, GRACE, Running, Start, Tell, start};
+pub use supervise::{Cause, Ending, GRACE, Running, Start, Tell, die_likewise, start};

@@ -11,8 +11,9 @@ use rustix::process::{Signal, getpgrp, getpid, getppid, getsid, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::census::Census;
+use crate::census::{Census, Member};
 use crate::ending::Exit;
+use crate::exec;
 use crate::ladder::{Answer, Effect, Ladder, Look, Push};
 use crate::leader::{Change, Leader, signal_member};
 use crate::observe::Reading;
@@ -23,6 +24,8 @@ use crate::watch::Watch;
 
 /// The time between SIGTERM and SIGKILL, unless another is given.
 pub const GRACE: Duration = Duration::from_secs(10);
+/// SIGSTOP in a set of signals.
+const STOP: u64 = 1 << (libc::SIGSTOP - 1);
 /// How often the processes are looked at while a request is under way: soon at first, then less often.
 const STEPS_MS: [u64; 5] = [2, 5, 10, 20, 50];
 /// What is said while the command is stopped from its terminal.
@@ -61,17 +64,39 @@ pub enum Tell {
     Message(String),
     /// What came of a request.
     Answer(Answer),
-    /// How it ended, and whether after a request to cancel.
-    Ended(Exit, Cancelled),
+    /// How it ended.
+    Ended(Ending),
 }
 
-/// Whether an end was asked for.
+/// The end of a command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Cancelled {
-    /// Somebody had asked for it.
-    Yes,
-    /// It came by itself.
-    No,
+pub struct Ending {
+    /// How its process ended.
+    pub exit: Exit,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Why a command ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cause {
+    /// By itself, or nobody knows.
+    Itself,
+    /// Somebody had asked for a cancel.
+    Cancel,
+    /// Ctrl-C or Ctrl-\ at the terminal that was lent to it, and it did not object. Everybody at that terminal means
+    /// to end then: see [`die_likewise`].
+    Keyboard,
+}
+
+/// Ends this process as the command ended at the keyboard, so that a shell script around us ends as it would have without
+/// us. Returns only if it did not end by such a signal.
+pub fn die_likewise(ending: Ending) {
+    if let (Cause::Keyboard, Exit::Signal(signal)) = (ending.cause, ending.exit)
+        && let Some(signal) = Signal::from_named_raw(signal)
+    {
+        exec::die_of(signal);
+    }
 }
 
 /// Starts the command at once. Must be called within a tokio runtime with its time and I/O drivers.
@@ -218,6 +243,8 @@ impl Supervisor {
             look.alive += 1;
             if member.stat.is_stopped() {
                 look.stopped += 1;
+            } else if member.stat.is_held() && self.proc.waiting_signals(member.pid) & STOP != 0 {
+                look.held += 1;
             } else if look.moving.is_none() {
                 let name = jobtop_core::text::clean(&member.stat.name);
                 look.moving = Some(format!("process {} ({name})", member.pid));
@@ -298,24 +325,27 @@ impl Supervisor {
     }
 
     /// Stops us as the command was stopped, so that the shell takes notice; whoever shares our group, too.
-    fn stop_ourselves(&mut self, signal: i32) {
-        let me = getpid().as_raw_nonzero().get();
+    fn stop_ourselves(&self, signal: i32) {
         if signal == libc::SIGTSTP {
-            let ours = getpgrp().as_raw_nonzero().get();
-            for pid in self.proc.all() {
-                if let Some(stat) = self.proc.stat(pid)
-                    && stat.group == ours
-                    && pid != me
-                {
-                    signal_member(
-                        &self.proc,
-                        &crate::census::Member { pid, stat },
-                        Signal::TSTP,
-                    );
-                }
-            }
+            self.signal_our_group(signal);
         }
         let _ = kill_process(getpid(), Signal::STOP);
+    }
+
+    /// Sends a signal to those who share our own group: a pipeline's others, the script that we are a line of.
+    fn signal_our_group(&self, signal: i32) {
+        let Some(signal) = Signal::from_named_raw(signal) else {
+            return;
+        };
+        let ours = getpgrp().as_raw_nonzero().get();
+        for pid in self.proc.all() {
+            if let Some(stat) = self.proc.stat(pid)
+                && stat.group == ours
+                && pid != getpid().as_raw_nonzero().get()
+            {
+                signal_member(&self.proc, &Member { pid, stat }, signal);
+            }
+        }
     }
 
     /// We were continued, by `fg`, `bg` or a hand.
@@ -337,20 +367,24 @@ impl Supervisor {
         if let Some(answer) = self.ladder.ended() {
             self.say(Tell::Answer(answer)).await;
         }
+        let lent = self.terminal.as_ref().is_some_and(Terminal::is_lent);
         if let Some(terminal) = &mut self.terminal {
-            let lent = terminal.is_lent();
             terminal.take_back();
             if lent && matches!(exit, Exit::Signal(_)) {
                 terminal.restore();
             }
         }
-        let cancelled = if self.ladder.was_cancelled() {
-            Cancelled::Yes
-        } else {
-            Cancelled::No
+        let cause = match exit {
+            _ if self.ladder.was_cancelled() => Cause::Cancel,
+            Exit::Signal(signal @ (libc::SIGINT | libc::SIGQUIT)) if lent => {
+                // The terminal said it to the command's group alone.
+                self.signal_our_group(signal);
+                Cause::Keyboard
+            }
+            Exit::Code(_) | Exit::Signal(_) => Cause::Itself,
         };
         self.leader.reap();
-        let _ = self.tell.send(Tell::Ended(exit, cancelled)).await;
+        let _ = self.tell.send(Tell::Ended(Ending { exit, cause })).await;
     }
 
     /// Waits for room: an answer must not be lost. Nobody there to hear is no reason to stop.

@@ -12,7 +12,7 @@ use jobtop_runner::ending::Exit;
 use jobtop_runner::ladder::Answer;
 use jobtop_runner::proc::Proc;
 use jobtop_runner::proc::parse::Stat;
-use jobtop_runner::{Cancelled, Running, Start, Tell, start};
+use jobtop_runner::{Cause, Running, Start, Tell, start};
 
 /// Nothing here takes so long unless it is broken.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -65,10 +65,10 @@ async fn tell(running: &mut Kept) -> Tell {
         .expect("a word before the end")
 }
 
-async fn ending(running: &mut Kept) -> (Exit, Cancelled) {
+async fn ending(running: &mut Kept) -> (Exit, Cause) {
     loop {
-        if let Tell::Ended(exit, cancelled) = tell(running).await {
-            return (exit, cancelled);
+        if let Tell::Ended(ending) = tell(running).await {
+            return (ending.exit, ending.cause);
         }
     }
 }
@@ -94,6 +94,11 @@ fn group(running: &Kept, also: &[i32]) -> Vec<Stat> {
         })
         .map(|(_, stat)| stat)
         .collect()
+}
+
+/// Stopped, or a parent in `vfork` whose child is: it can't take a step either.
+fn stands(stat: &Stat) -> bool {
+    stat.is_stopped() || stat.is_held()
 }
 
 async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
@@ -127,7 +132,7 @@ async fn an_ending_is_told_as_it_was() {
         ("no-such-command-anywhere 2>/dev/null", Exit::Code(127)),
     ] {
         let ended = ending(&mut shell(script)).await;
-        assert_eq!(ended, (expected, Cancelled::No), "{script}");
+        assert_eq!(ended, (expected, Cause::Itself), "{script}");
     }
 }
 
@@ -156,7 +161,7 @@ async fn a_cancel_ends_the_whole_tree() {
     assert_eq!(group(&running, &[]), []);
     assert_eq!(
         ending(&mut running).await,
-        (Exit::Signal(15), Cancelled::Yes)
+        (Exit::Signal(15), Cause::Cancel)
     );
 }
 
@@ -175,10 +180,7 @@ async fn who_ignores_the_request_is_killed_after_the_grace() {
         answer.message
     );
     assert_eq!(group(&running, &[]), []);
-    assert_eq!(
-        ending(&mut running).await,
-        (Exit::Signal(9), Cancelled::Yes)
-    );
+    assert_eq!(ending(&mut running).await, (Exit::Signal(9), Cause::Cancel));
 }
 
 #[tokio::test]
@@ -192,7 +194,7 @@ async fn a_cancel_waits_for_a_grandchild_that_outlives_the_command() {
     assert_eq!(group(&running, &[]), []);
     assert_eq!(
         ending(&mut running).await,
-        (Exit::Signal(15), Cancelled::Yes)
+        (Exit::Signal(15), Cause::Cancel)
     );
 }
 
@@ -213,13 +215,10 @@ async fn who_left_the_group_is_stopped_and_ended_too() {
 
     assert!(ask(&mut running, Action::Pause).await.ok);
     let all = group(&running, &[stray]);
-    assert!(
-        all.len() >= 2 && all.iter().all(Stat::is_stopped),
-        "{all:?}"
-    );
+    assert!(all.len() >= 2 && all.iter().all(stands), "{all:?}");
     assert!(ask(&mut running, Action::Cancel).await.ok);
     assert_eq!(group(&running, &[stray]), []);
-    assert_eq!(ending(&mut running).await.1, Cancelled::Yes);
+    assert_eq!(ending(&mut running).await.1, Cause::Cancel);
 }
 
 #[tokio::test]
@@ -238,10 +237,7 @@ async fn a_pause_stops_all_and_a_resume_goes_on() {
         let answer = ask(&mut running, Action::Pause).await;
         assert!(answer.ok, "{}", answer.message);
         let all = group(&running, &[]);
-        assert!(
-            all.len() >= 2 && all.iter().all(Stat::is_stopped),
-            "{all:?}"
-        );
+        assert!(all.len() >= 2 && all.iter().all(stands), "{all:?}");
         let before = counted();
         assert!(ask(&mut running, Action::Resume).await.ok);
         until("more work", || counted() != before && !counted().is_empty()).await;
@@ -325,8 +321,8 @@ with open(sys.argv[1], newline='') as f:
                 said += 1;
                 near += usize::from((reading.progress - true_one).abs() <= 10.0);
             }
-            Tell::Ended(exit, _) => {
-                assert_eq!(exit, Exit::Code(0));
+            Tell::Ended(ending) => {
+                assert_eq!(ending.exit, Exit::Code(0));
                 break;
             }
             other => panic!("{other:?}"),

@@ -80,8 +80,18 @@ impl Proc {
     /// The signals that a process ignores, bit n-1 for signal n.
     #[must_use]
     pub fn ignored_signals(&self, pid: i32) -> u64 {
+        self.signals(pid, "SigIgn")
+    }
+
+    /// The signals that wait for a process, bit n-1 for signal n.
+    #[must_use]
+    pub fn waiting_signals(&self, pid: i32) -> u64 {
+        self.signals(pid, "SigPnd") | self.signals(pid, "ShdPnd")
+    }
+
+    fn signals(&self, pid: i32, mask: &str) -> u64 {
         read(&self.of(pid).join("status"))
-            .and_then(|text| parse::signal_mask(&text, "SigIgn"))
+            .and_then(|text| parse::signal_mask(&text, mask))
             .unwrap_or(0)
     }
 

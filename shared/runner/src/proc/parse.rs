@@ -22,6 +22,12 @@ impl Stat {
         matches!(self.state, 'Z' | 'X' | 'x')
     }
 
+    /// Whether it waits within the kernel, where no signal but SIGKILL reaches it.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.state == 'D'
+    }
+
     /// Whether it is stopped, by job control or by a tracer.
     #[must_use]
     pub fn is_stopped(&self) -> bool {

@@ -16,7 +16,7 @@ use jobtop_core::proto::body::{FailBody, NewJob};
 use jobtop_core::{JobType, UserId, text};
 use jobtop_runner::ending::{self, Explained, Unstarted};
 use jobtop_runner::observe::{self, Reading};
-use jobtop_runner::{Cancelled, Running, Start, Tell, title};
+use jobtop_runner::{Cause, Running, Start, Tell, title};
 use tokio::sync::mpsc;
 
 use crate::cli::{Global, print, target};
@@ -148,11 +148,11 @@ impl Beside {
         mut actions: mpsc::Receiver<Action>,
         program: &str,
     ) -> u8 {
-        let (exit, cancelled) = loop {
+        let ending = loop {
             // Every branch is cancel-safe: channels, and a contact that keeps its state.
             tokio::select! {
                 told = running.tells.recv() => match told {
-                    Some(Tell::Ended(exit, cancelled)) => break (exit, cancelled),
+                    Some(Tell::Ended(ending)) => break ending,
                     Some(tell) => self.put(tell),
                     // The runner's task ended without a word: it panicked.
                     None => return OUR_FAILURE,
@@ -164,13 +164,14 @@ impl Beside {
                 () = self.contact.keep() => {}
             }
         };
-        let end = match (cancelled, ending::explain(program, exit)) {
-            (Cancelled::Yes, _) => End::Gone,
-            (Cancelled::No, None) => End::Completed,
-            (Cancelled::No, Some(explained)) => End::Failed(body(explained)),
+        let end = match (ending.cause, ending::explain(program, ending.exit)) {
+            (Cause::Cancel, _) => End::Gone,
+            (Cause::Itself | Cause::Keyboard, None) => End::Completed,
+            (Cause::Itself | Cause::Keyboard, Some(explained)) => End::Failed(body(explained)),
         };
         self.end(end).await;
-        exit.shell_code()
+        jobtop_runner::die_likewise(ending);
+        ending.exit.shell_code()
     }
 
     fn put(&self, tell: Tell) {
@@ -181,11 +182,16 @@ impl Beside {
                 ..Report::default()
             }),
             Tell::Answer(answer) => {
+                // That it goes on is seen; a word about it would stay for ever.
+                let message = match (answer.action, answer.ok) {
+                    (Action::Resume, true) => String::new(),
+                    _ => answer.message,
+                };
                 self.reporter
-                    .acknowledge(answer.action, answer.ok, Some(answer.message));
+                    .acknowledge(answer.action, answer.ok, Some(message));
             }
             // Taken out by the caller.
-            Tell::Ended(..) => {}
+            Tell::Ended(_) => {}
         }
     }
 
