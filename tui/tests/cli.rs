@@ -1,6 +1,8 @@
 //! The commands as people and scripts meet them: what they print where, and their exit codes, with a real daemon in a
 //! home of its own.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;

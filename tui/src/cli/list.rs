@@ -15,6 +15,7 @@ use crate::cli::print::{self, words};
 use crate::cli::{Color, Global, target};
 use crate::clock;
 use crate::exit::Failure;
+use crate::view::format;
 
 /// The command line of `ls`.
 #[derive(clap::Args, Debug)]
@@ -130,20 +131,20 @@ fn row(job: &View, ids: Ids, now: Timestamp) -> Vec<Cell> {
     let left = job
         .metrics
         .estimated_completion
-        .map(|at| words::duration(at.ms_since(now)));
-    let rate = job.metrics.items_per_second.map(words::rate);
+        .map(|at| format::duration(at.ms_since(now)));
+    let rate = job.metrics.items_per_second.map(format::rate);
     let id = job.id.to_string();
-    let status = format!("{} {}", words::glyph(job.status), words::standing(job));
+    let status = format!("{} {}", format::glyph(job.status), words::standing(job));
     vec![
         Cell::of_status(job.status, status),
         words::clean(&job.name).into(),
         job.job_type.as_str().into(),
         job.user_id.as_str().into(),
         words::clean(job.step_name()).into(),
-        format!("{:.0}%", job.progress.floor()).into(),
+        format::percent(job.progress).into(),
         rate.unwrap_or_default().into(),
         left.unwrap_or_default().into(),
-        words::since(job.created_at, now).into(),
+        format::duration(now.ms_since(job.created_at)).into(),
         match ids {
             Ids::Short => id[id.len() - 8..].into(),
             Ids::Whole => id.into(),

@@ -54,8 +54,20 @@ pub(crate) fn attach(args: &Args, global: &Global) -> Result<ExitCode, Failure> 
     show(endpoint, args.look, global.color)
 }
 
+/// Shows the screen, and says goodbye afterwards.
+fn show(endpoint: Endpoint, look: Look, color: Color) -> Result<ExitCode, Failure> {
+    let goodbye = open(endpoint, look, color)?;
+    if let Some(line) = goodbye.line {
+        print::note(&line);
+    }
+    Ok(goodbye
+        .signal
+        .and_then(|signal| u8::try_from(128 + signal).ok())
+        .map_or(ExitCode::SUCCESS, ExitCode::from))
+}
+
 /// Shows the screen until the person leaves it.
-pub(crate) fn show(endpoint: Endpoint, look: Look, color: Color) -> Result<ExitCode, Failure> {
+pub(crate) fn open(endpoint: Endpoint, look: Look, color: Color) -> Result<term::Goodbye, Failure> {
     let options = term::Options {
         endpoint,
         color: match color {
@@ -66,21 +78,15 @@ pub(crate) fn show(endpoint: Endpoint, look: Look, color: Color) -> Result<ExitC
         ascii: look.ascii,
         read_only: look.read_only,
     };
-    let goodbye = term::run(&options).map_err(|error| match error {
+    term::run(&options).map_err(|error| match error {
         term::Error::Terminal(_) => {
             Failure::failed(error.to_string()).hint("`jobtop ls` prints the jobs without a screen")
         }
         term::Error::Start(_) | term::Error::Bug(_) => Failure::failed(error.to_string()),
-    })?;
-    if let Some(line) = goodbye.line {
-        print::note(&line);
-    }
-    Ok(goodbye
-        .signal
-        .and_then(|signal| u8::try_from(128 + signal).ok())
-        .map_or(ExitCode::SUCCESS, ExitCode::from))
+    })
 }
 
-fn has_terminal() -> bool {
+/// Whether there is somebody to look.
+pub(crate) fn has_terminal() -> bool {
     std::io::stdout().is_terminal()
 }

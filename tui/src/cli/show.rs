@@ -13,6 +13,7 @@ use crate::cli::print::{self, words};
 use crate::cli::{Global, ids, target};
 use crate::clock;
 use crate::exit::Failure;
+use crate::view::format;
 
 /// The command line of `show`.
 #[derive(clap::Args, Debug)]
@@ -53,7 +54,7 @@ fn page(job: &View, now: Timestamp, paint: Paint) -> String {
 }
 
 fn head(page: &mut String, job: &View, paint: Paint) {
-    let status = format!("{} {}", words::glyph(job.status), words::standing(job));
+    let status = format!("{} {}", format::glyph(job.status), words::standing(job));
     let _ = writeln!(
         page,
         "{}  {}",
@@ -81,32 +82,36 @@ fn facts(page: &mut String, job: &View, now: Timestamp) {
         .map(|s| format!(" by {}", words::clean(s)));
     fact(
         "done",
-        format!("{}%{}", job.progress, source.unwrap_or_default()),
+        format!(
+            "{}{}",
+            format::percent(job.progress),
+            source.unwrap_or_default()
+        ),
     );
     if metrics.processed_items > 0 || metrics.total_items > 0 {
-        let total = words::count(metrics.total_items);
+        let total = format::count(metrics.total_items);
         fact(
             "items",
             of(
-                words::count(metrics.processed_items),
+                format::count(metrics.processed_items),
                 metrics.total_items,
                 total,
             ),
         );
     }
     if metrics.processed_bytes > 0 || metrics.total_bytes > 0 {
-        let total = words::bytes(metrics.total_bytes);
+        let total = format::bytes(metrics.total_bytes);
         fact(
             "bytes",
             of(
-                words::bytes(metrics.processed_bytes),
+                format::bytes(metrics.processed_bytes),
                 metrics.total_bytes,
                 total,
             ),
         );
     }
     if let Some(rate) = metrics.items_per_second {
-        fact("rate", words::rate(rate));
+        fact("rate", format::rate(rate));
     }
     if metrics.error_count > 0 || metrics.error_rate.is_some() {
         let share = metrics
@@ -119,13 +124,13 @@ fn facts(page: &mut String, job: &View, now: Timestamp) {
             "errors",
             format!(
                 "{}{}{}",
-                words::count(metrics.error_count),
+                format::count(metrics.error_count),
                 share.unwrap_or_default(),
                 health.unwrap_or_default()
             ),
         );
     }
-    let seconds = |seconds: f64| words::duration((seconds * 1_000.0) as u64);
+    let seconds = |seconds: f64| format::duration((seconds * 1_000.0) as u64);
     fact("active", seconds(metrics.active_seconds));
     if metrics.paused_seconds > 0.0 {
         fact("paused", seconds(metrics.paused_seconds));
@@ -133,22 +138,26 @@ fn facts(page: &mut String, job: &View, now: Timestamp) {
     if let Some(at) = metrics.estimated_completion {
         fact(
             "left",
-            format!("{}, until {}", words::since(now, at), words::clock(at, now)),
+            format!(
+                "{}, until {}",
+                format::duration(at.ms_since(now)),
+                moment(at, now)
+            ),
         );
     }
-    fact("created", words::clock(job.created_at, now));
+    fact("created", moment(job.created_at, now));
     if let Some(at) = metrics.start_time {
-        fact("started", words::clock(at, now));
+        fact("started", moment(at, now));
     }
     if let Some(at) = job.finished_at {
-        fact("finished", words::clock(at, now));
+        fact("finished", moment(at, now));
     }
     if let Some(at) = job.stalled_since {
         fact(
             "stalled",
             format!(
                 "nothing heard of its producer for {}",
-                words::since(at, now)
+                format::duration(now.ms_since(at))
             ),
         );
     }
@@ -170,6 +179,11 @@ fn facts(page: &mut String, job: &View, now: Timestamp) {
     }
 }
 
+/// The time of day here, with the date when it is not today's.
+fn moment(at: Timestamp, now: Timestamp) -> String {
+    format::moment(at, now, &jiff::tz::TimeZone::system())
+}
+
 fn steps(page: &mut String, job: &View) {
     page.push('\n');
     for (at, step) in job.steps.iter().enumerate() {
@@ -179,7 +193,7 @@ fn steps(page: &mut String, job: &View) {
             Status::Completed => "✓",
             _ if at < current => "✓",
             _ if at > current => "·",
-            status => words::glyph(status),
+            status => format::glyph(status),
         };
         let _ = writeln!(page, "  {sign} {}", words::clean(step));
     }

@@ -1,10 +1,23 @@
-//! Figures as people read them: durations, ages, counts, sizes, percent, times of day. Pure.
+//! Figures as people read them: durations, ages, counts, sizes, percent, times of day, and the sign
+//! of a status. Pure; the commands print with it too.
 
 use jiff::tz::TimeZone;
-use jobtop_core::Timestamp;
+use jobtop_core::{Status, Timestamp};
+
+/// The sign that stands before a status word.
+pub(crate) const fn glyph(status: Status) -> &'static str {
+    match status {
+        Status::Pending => "…",
+        Status::Running => "▶",
+        Status::Paused => "Ⅱ",
+        Status::Completed => "✓",
+        Status::Failed => "✗",
+        Status::Cancelled => "⊘",
+    }
+}
 
 /// Milliseconds in at most two units and six characters: `42s`, `3m 20s`, `1h 05m`, `12h`, `2d 4h`.
-pub(super) fn duration(ms: u64) -> String {
+pub(crate) fn duration(ms: u64) -> String {
     let s = ms / 1_000;
     let (m, h, d) = (s / 60, s / 3_600, s / 86_400);
     match (d, h, m) {
@@ -17,7 +30,7 @@ pub(super) fn duration(ms: u64) -> String {
 }
 
 /// An age: seconds only in the first minute, so that a quiet screen stays quiet.
-pub(super) fn age(ms: u64) -> String {
+pub(crate) fn age(ms: u64) -> String {
     let minutes = ms / 60_000;
     match minutes {
         0 => format!("{}s", ms / 1_000),
@@ -27,7 +40,7 @@ pub(super) fn age(ms: u64) -> String {
 }
 
 /// A time to go. It is an estimate and moves: the further off, the coarser.
-pub(super) fn to_go(ms: u64) -> String {
+pub(crate) fn to_go(ms: u64) -> String {
     let s = ms.div_ceil(1_000);
     match s {
         0..=59 => format!("{s}s"),
@@ -38,7 +51,7 @@ pub(super) fn to_go(ms: u64) -> String {
 }
 
 /// Percent with one decimal, cut and not rounded: 100 % is said of nothing that is not done.
-pub(super) fn percent(progress: f64) -> String {
+pub(crate) fn percent(progress: f64) -> String {
     if progress >= 100.0 {
         "100%".to_owned()
     } else {
@@ -47,7 +60,7 @@ pub(super) fn percent(progress: f64) -> String {
 }
 
 /// A count with its thousands apart: `120,000`.
-pub(super) fn count(n: u64) -> String {
+pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
@@ -74,13 +87,13 @@ fn short(n: f64) -> (String, &'static str) {
 }
 
 /// Bytes: `36.7 MB`.
-pub(super) fn bytes(n: u64) -> String {
+pub(crate) fn bytes(n: u64) -> String {
     let (amount, unit) = short(n as f64);
     format!("{amount} {unit}B")
 }
 
 /// Items per second: `4.0k/s`; slow ones keep a decimal: `0.3/s`.
-pub(super) fn rate(per_second: f64) -> String {
+pub(crate) fn rate(per_second: f64) -> String {
     if per_second < 9.95 {
         return format!("{per_second:.1}/s");
     }
@@ -89,13 +102,13 @@ pub(super) fn rate(per_second: f64) -> String {
 }
 
 /// Bytes per second: `3.2MB/s`.
-pub(super) fn byte_rate(per_second: f64) -> String {
+pub(crate) fn byte_rate(per_second: f64) -> String {
     let (amount, unit) = short(per_second);
     format!("{amount}{unit}B/s")
 }
 
 /// A moment for the person looking: the time, with the date where it is another day's than `now`.
-pub(super) fn moment(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+pub(crate) fn moment(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     let local = |t: Timestamp| {
         jiff::Timestamp::from_millisecond(t.0)
             .ok()

@@ -25,7 +25,7 @@ mod detail;
 mod dialog;
 mod empty;
 mod footer;
-mod format;
+pub(crate) mod format;
 mod header;
 mod help;
 mod list;

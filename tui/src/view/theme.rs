@@ -10,6 +10,7 @@ use jobtop_core::calc::health::Health;
 use jobtop_core::text;
 use ratatui::style::{Color, Modifier, Style};
 
+use super::format;
 use crate::app::App;
 use crate::app::toast::Tone;
 
@@ -65,14 +66,15 @@ impl Theme {
     }
 
     pub(super) fn glyph(self, status: Status) -> &'static str {
-        match status {
-            Status::Pending => self.pick("…", "."),
-            Status::Running => self.pick("▶", ">"),
-            Status::Paused => self.pick("Ⅱ", "="),
-            Status::Completed => self.pick("✓", "+"),
-            Status::Failed => self.pick("✗", "!"),
-            Status::Cancelled => self.pick("⊘", "x"),
-        }
+        let ascii = match status {
+            Status::Pending => ".",
+            Status::Running => ">",
+            Status::Paused => "=",
+            Status::Completed => "+",
+            Status::Failed => "!",
+            Status::Cancelled => "x",
+        };
+        self.pick(format::glyph(status), ascii)
     }
 
     pub(super) fn status(self, status: Status) -> Style {

@@ -18,6 +18,7 @@ use super::peer;
 use crate::cli::print::{self, words};
 use crate::cli::{Global, list, target};
 use crate::exit::{Failure, Said};
+use crate::view::format;
 
 /// How long it may take to say who it is.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -167,7 +168,7 @@ fn page(report: &Report) -> String {
         fact("pid", &pid.to_string());
     }
     if let Some(seconds) = report.uptime_seconds {
-        fact("up for", &words::duration(seconds * 1_000));
+        fact("up for", &format::duration(seconds * 1_000));
     }
     fact("epoch", &report.epoch.to_string());
     fact(

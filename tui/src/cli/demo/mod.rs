@@ -61,7 +61,7 @@ pub(crate) struct Args {
 }
 
 /// Runs the demo; the code is 0 only if every row is accounted for.
-pub(crate) fn main(args: Args, global: &Global) -> Result<ExitCode, Failure> {
+pub(crate) fn main(mut args: Args, global: &Global) -> Result<ExitCode, Failure> {
     if let Some(path) = args.csv.as_deref().filter(|path| !path.is_file()) {
         return Err(
             Failure::usage(format!("{} is no file that can be read", path.display()))
@@ -72,13 +72,19 @@ pub(crate) fn main(args: Args, global: &Global) -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::failed(format!("No runtime could be made: {error}")))?;
     let paint = Paint::of_stdout(global.color);
     let (close, closing) = watch::channel(false);
+    if args.screen && !screen::has_terminal() {
+        print::note(
+            "jobtop: there is no terminal for the screen, so here is what happens in lines",
+        );
+        args.screen = false;
+    }
     let with_screen = args.screen;
     let (serving, served) = tokio::sync::oneshot::channel();
     let demo = runtime.spawn(play(args, serving, closing));
     if with_screen {
         // If there is nothing to look at, the demo's own failure says why.
         if let Ok(endpoint) = served.blocking_recv() {
-            let shown = screen::show(endpoint, screen::Look::default(), global.color);
+            let shown = screen::open(endpoint, screen::Look::default(), global.color);
             close.send_replace(true);
             let lines = runtime.block_on(joined(demo))?;
             shown?;

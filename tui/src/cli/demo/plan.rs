@@ -94,19 +94,19 @@ pub(crate) fn plan(files: &Files) -> Vec<Work> {
             Input::File(path.clone()),
         ));
         works.push(work(
-            format!("{name} for the shop"),
+            format!("{name} mapping"),
             Task::FieldMapping(files.mapping.clone()),
             Input::Of(first),
         ));
         works.push(work(
-            format!("{name} to the shop"),
+            format!("{name} upload"),
             Task::ApiUpload,
             Input::Of(first + 1),
         ));
     }
     if let Some((name, _)) = files.inputs.first() {
         works.push(Work {
-            name: format!("{name} for a partner"),
+            name: format!("{name} partner"),
             file: name.clone(),
             user: "partner-desk",
             task: Task::FieldMapping(files.wrong_mapping.clone()),

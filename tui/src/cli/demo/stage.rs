@@ -9,14 +9,14 @@ use super::generate;
 use super::pipelines::csv_processing;
 use super::pipelines::field_mapping::{self, Field, Form, Mapping, Source};
 use super::plan::Files;
-use crate::cli::print::words;
 use crate::exit::Failure;
+use crate::view::format;
 
 /// The months whose orders are written, and the seeds that make them differ.
 const MONTHS: [(&str, u64); 3] = [
-    ("orders-2026-09", 20_260_900),
-    ("orders-2026-10", 20_261_001),
-    ("orders-2026-11", 20_261_100),
+    ("orders-09", 20_260_900),
+    ("orders-10", 20_261_001),
+    ("orders-11", 20_261_100),
 ];
 
 /// What there is to work on.
@@ -67,8 +67,8 @@ fn write(dir: &Path, rows: u64, closing: &watch::Receiver<bool>) -> Result<Set, 
     let said = format!(
         "{} files with {} orders each, {} in all, not all of them clean",
         written.len(),
-        words::count(rows),
-        words::bytes(bytes)
+        format::count(rows),
+        format::bytes(bytes)
     );
     let files = Files {
         inputs: written.into_iter().map(|(input, _)| input).collect(),
@@ -108,7 +108,7 @@ fn take(dir: &Path, csv: &Path) -> Result<Set, Failure> {
             "{} with {} columns, {}",
             csv.display(),
             columns.len(),
-            words::bytes(bytes)
+            format::bytes(bytes)
         ),
     })
 }

@@ -10,7 +10,7 @@ use super::pipelines::Tally;
 use super::plan::Expected;
 use crate::cli::print::colour::Paint;
 use crate::cli::print::table::{self, Cell, Column};
-use crate::cli::print::words;
+use crate::view::format;
 
 /// A job that was attended to, at its end.
 #[derive(Debug, Clone)]
@@ -89,8 +89,8 @@ pub(crate) fn render(lines: &[Line], width: Option<usize>, paint: Paint) -> Stri
 }
 
 fn row(line: &Line) -> Vec<Cell> {
-    let count = |n: u64| words::count(n);
-    let status = format!("{} {}", words::glyph(line.status), line.status);
+    let count = format::count;
+    let status = format!("{} {}", format::glyph(line.status), line.status);
     vec![
         Cell::of_status(line.status, status),
         line.name.as_str().into(),
@@ -130,9 +130,9 @@ fn verdict(lines: &[Line]) -> String {
     };
     format!(
         "Every row is accounted for: {} rows in = {} out + {} rejected.{ending}\n",
-        words::count(sum(|t| t.rows_in)),
-        words::count(sum(|t| t.rows_out)),
-        words::count(sum(|t| t.rejects)),
+        format::count(sum(|t| t.rows_in)),
+        format::count(sum(|t| t.rows_out)),
+        format::count(sum(|t| t.rejects)),
     )
 }
 

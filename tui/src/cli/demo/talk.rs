@@ -9,6 +9,7 @@ use jobtop_core::proto::view::View;
 use jobtop_core::{JobId, Status};
 
 use crate::cli::print::{self, words};
+use crate::view::format;
 
 /// Where the lines go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,14 +100,14 @@ fn line(job: &View) -> String {
         Status::Failed => job.error.as_deref().map(words::clean).unwrap_or_default(),
         _ => format!(
             "{} of {} rows, {} put aside",
-            words::count(metrics.processed_items),
-            words::count(metrics.total_items),
-            words::count(metrics.error_count)
+            format::count(metrics.processed_items),
+            format::count(metrics.total_items),
+            format::count(metrics.error_count)
         ),
     };
     format!(
         "{} {:<9}  {} of {}: {figures}",
-        words::glyph(job.status),
+        format::glyph(job.status),
         job.status,
         words::clean(&job.name),
         job.user_id
