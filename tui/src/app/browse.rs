@@ -36,7 +36,7 @@ pub(super) fn key(app: &mut App, action: Action, chord: Chord) -> Vec<Effect> {
         Action::PreviousStatus => turn_status(app, Direction::Back),
         Action::NextType => turn_type(app, Direction::Forward),
         Action::PreviousType => turn_type(app, Direction::Back),
-        Action::Pause => return on_chosen(app, |job| act::pause_or_resume(job)),
+        Action::Pause => return on_chosen(app, act::pause_or_resume),
         Action::Retry => return on_chosen(app, |_| Verb::Retry),
         Action::Cancel => {
             if let Some(id) = app.chosen().map(|job| job.id) {
@@ -120,13 +120,11 @@ fn turn_type(app: &mut App, direction: Direction) {
 }
 
 fn on_chosen(app: &mut App, verb: impl Fn(&jobtop_core::proto::view::View) -> Verb) -> Vec<Effect> {
-    match app.chosen().map(|job| (job.id, verb(job))) {
-        Some((id, verb)) => act::ask(app, id, verb),
-        None => {
-            nothing_chosen(app);
-            Vec::new()
-        }
-    }
+    let Some((id, verb)) = app.chosen().map(|job| (job.id, verb(job))) else {
+        nothing_chosen(app);
+        return Vec::new();
+    };
+    act::ask(app, id, verb)
 }
 
 fn reconnect(app: &mut App) -> Vec<Effect> {

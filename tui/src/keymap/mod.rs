@@ -1,4 +1,4 @@
-//! Keys as data: one table says of every action its name, its word in the footer, its help and its default keys.
+//! Keys as data: one table says of every action its name, its help and its keys.
 //!
 //! Adding a key is one row here; help, footer and dispatch read the table. Nothing here knows a state or a terminal.
 
@@ -89,9 +89,7 @@ impl Group {
 pub(crate) struct Binding {
     /// What it does.
     pub(crate) action: Action,
-    /// Its name in a configuration file.
-    pub(crate) name: &'static str,
-    /// Its word in the footer; empty: not shown there.
+    /// Its name, as the footer says it; empty: not shown there.
     pub(crate) word: &'static str,
     /// Its sentence in the help; empty: not shown there.
     pub(crate) help: &'static str,
@@ -118,20 +116,14 @@ pub(crate) fn of(context: Context) -> impl Iterator<Item = &'static Binding> {
         .filter(move |row| row.contexts.contains(&context))
 }
 
-/// The row of an action.
-pub(crate) fn binding(action: Action) -> Option<&'static Binding> {
-    TABLE.iter().find(|row| row.action == action)
-}
-
 const BROWSE: &[Context] = &[Context::List, Context::Detail];
 const SCROLL: &[Context] = &[Context::List, Context::Detail, Context::Help];
 const LIST: &[Context] = &[Context::List];
 
 macro_rules! row {
-    ($action:expr, $name:literal, $word:literal, $help:literal, $group:ident, $contexts:expr, [$($chord:expr),+]) => {
+    ($action:expr, $word:literal, $help:literal, $group:ident, $contexts:expr, [$($chord:expr),+]) => {
         Binding {
             action: $action,
-            name: $name,
             word: $word,
             help: $help,
             group: Group::$group,
@@ -156,47 +148,47 @@ const fn k(key: Key) -> Chord {
 /// Every key there is. Within a context no chord stands twice: a test sees to it.
 #[rustfmt::skip]
 static TABLE: &[Binding] = &[
-    row!(Action::Pause, "pause", "pause", "pause the job, or resume a paused one", Act, BROWSE, [c('p')]),
-    row!(Action::Cancel, "cancel", "cancel", "cancel the job (asks first)", Act, BROWSE, [c('x')]),
-    row!(Action::Retry, "retry", "retry", "do it again as a new job", Act, BROWSE, [c('R')]),
-    row!(Action::Open, "open", "detail", "show everything about the job", Act, LIST, [k(Key::Enter), k(Key::Right), c('l')]),
-    row!(Action::Back, "back", "back", "one level back; in the list: clear the filters", Program, BROWSE, [k(Key::Esc), k(Key::Left), c('h')]),
-    row!(Action::Back, "close-help", "close", "", Program, &[Context::Help], [k(Key::Esc), c('?'), c('q'), k(Key::Enter), ctrl('c')]),
-    row!(Action::Filter, "filter", "filter", "filter as you type: words, status:failed, type:…, user:…", Find, LIST, [c('/')]),
-    row!(Action::NextStatus, "next-status", "", "next status (S: the one before)", Find, LIST, [c('s'), k(Key::Tab)]),
-    row!(Action::PreviousStatus, "previous-status", "", "", Find, LIST, [c('S'), k(Key::BackTab)]),
-    row!(Action::NextType, "next-type", "", "next type of job (T: the one before)", Find, LIST, [c('t')]),
-    row!(Action::PreviousType, "previous-type", "", "", Find, LIST, [c('T')]),
-    row!(Action::Status, "status", "", "all, pending, running, paused, completed, failed, cancelled", Find, LIST, [c('1'), c('2'), c('3'), c('4'), c('5'), c('6'), c('7')]),
-    row!(Action::Down, "down", "", "down", Move, SCROLL, [c('j'), k(Key::Down)]),
-    row!(Action::Up, "up", "", "up", Move, SCROLL, [c('k'), k(Key::Up)]),
-    row!(Action::PageDown, "page-down", "", "a page down", Move, SCROLL, [k(Key::PageDown), ctrl('f'), ctrl('d'), c(' ')]),
-    row!(Action::PageUp, "page-up", "", "a page up", Move, SCROLL, [k(Key::PageUp), ctrl('b'), ctrl('u')]),
-    row!(Action::Top, "top", "", "to the top", Move, SCROLL, [c('g'), k(Key::Home)]),
-    row!(Action::Bottom, "bottom", "", "to the bottom", Move, SCROLL, [c('G'), k(Key::End)]),
-    row!(Action::Reconnect, "reconnect", "reconnect", "reconnect now, when the connection is gone", Program, BROWSE, [c('r')]),
-    row!(Action::Help, "help", "help", "this help", Program, BROWSE, [c('?'), k(Key::F(1))]),
-    row!(Action::Redraw, "redraw", "", "draw the screen afresh", Program, SCROLL, [ctrl('l')]),
-    row!(Action::Suspend, "suspend", "", "to the shell; fg comes back", Program, &[Context::List, Context::Detail, Context::Help, Context::Confirm, Context::Typing], [ctrl('z')]),
-    row!(Action::Quit, "quit", "quit", "quit; the jobs go on (in a job's detail: back)", Program, BROWSE, [c('q')]),
-    row!(Action::Interrupt, "interrupt", "", "quit from anywhere; clears what is typed", Program, BROWSE, [ctrl('c')]),
-    row!(Action::Yes, "yes", "yes, cancel it", "", Act, &[Context::Confirm], [c('y')]),
-    row!(Action::No, "no", "no", "", Act, &[Context::Confirm], [c('n'), c('N'), k(Key::Esc), k(Key::Enter), c('q'), ctrl('c')]),
-    row!(Action::Accept, "accept", "keep", "", Find, &[Context::Typing], [k(Key::Enter)]),
-    row!(Action::Back, "drop", "drop", "", Find, &[Context::Typing], [k(Key::Esc)]),
-    row!(Action::Interrupt, "clear", "clear", "", Find, &[Context::Typing], [ctrl('c')]),
-    row!(Action::Up, "typing-up", "", "", Move, &[Context::Typing], [k(Key::Up), ctrl('p')]),
-    row!(Action::Down, "typing-down", "", "", Move, &[Context::Typing], [k(Key::Down), ctrl('n')]),
-    row!(Action::PageUp, "typing-page-up", "", "", Move, &[Context::Typing], [k(Key::PageUp)]),
-    row!(Action::PageDown, "typing-page-down", "", "", Move, &[Context::Typing], [k(Key::PageDown)]),
-    row!(Action::Erase, "erase", "", "", Find, &[Context::Typing], [k(Key::Backspace), ctrl('h')]),
-    row!(Action::EraseNext, "erase-next", "", "", Find, &[Context::Typing], [k(Key::Delete), ctrl('d')]),
-    row!(Action::EraseWord, "erase-word", "", "", Find, &[Context::Typing], [ctrl('w')]),
-    row!(Action::EraseLine, "erase-line", "", "", Find, &[Context::Typing], [ctrl('u')]),
-    row!(Action::Left, "left", "", "", Find, &[Context::Typing], [k(Key::Left), ctrl('b')]),
-    row!(Action::Right, "right", "", "", Find, &[Context::Typing], [k(Key::Right), ctrl('f')]),
-    row!(Action::Home, "home", "", "", Find, &[Context::Typing], [k(Key::Home), ctrl('a')]),
-    row!(Action::End, "end", "", "", Find, &[Context::Typing], [k(Key::End), ctrl('e')]),
+    row!(Action::Pause, "pause", "pause the job, or resume a paused one", Act, BROWSE, [c('p')]),
+    row!(Action::Cancel, "cancel", "cancel the job (asks first)", Act, BROWSE, [c('x')]),
+    row!(Action::Retry, "retry", "do it again as a new job", Act, BROWSE, [c('R')]),
+    row!(Action::Open, "detail", "show everything about the job", Act, LIST, [k(Key::Enter), k(Key::Right), c('l')]),
+    row!(Action::Back, "back", "one level back; in the list: clear the filters", Program, BROWSE, [k(Key::Esc), k(Key::Left), c('h')]),
+    row!(Action::Back, "close", "", Program, &[Context::Help], [k(Key::Esc), c('?'), c('q'), k(Key::Enter), ctrl('c')]),
+    row!(Action::Filter, "filter", "filter as you type: words, status:failed, type:…, user:…", Find, LIST, [c('/')]),
+    row!(Action::NextStatus, "", "next status (S: the one before)", Find, LIST, [c('s'), k(Key::Tab)]),
+    row!(Action::PreviousStatus, "", "", Find, LIST, [c('S'), k(Key::BackTab)]),
+    row!(Action::NextType, "", "next type of job (T: the one before)", Find, LIST, [c('t')]),
+    row!(Action::PreviousType, "", "", Find, LIST, [c('T')]),
+    row!(Action::Status, "", "all, pending, running, paused, completed, failed, cancelled", Find, LIST, [c('1'), c('2'), c('3'), c('4'), c('5'), c('6'), c('7')]),
+    row!(Action::Down, "", "down", Move, SCROLL, [c('j'), k(Key::Down)]),
+    row!(Action::Up, "", "up", Move, SCROLL, [c('k'), k(Key::Up)]),
+    row!(Action::PageDown, "", "a page down", Move, SCROLL, [k(Key::PageDown), ctrl('f'), ctrl('d'), c(' ')]),
+    row!(Action::PageUp, "", "a page up", Move, SCROLL, [k(Key::PageUp), ctrl('b'), ctrl('u')]),
+    row!(Action::Top, "", "to the top", Move, SCROLL, [c('g'), k(Key::Home)]),
+    row!(Action::Bottom, "", "to the bottom", Move, SCROLL, [c('G'), k(Key::End)]),
+    row!(Action::Reconnect, "reconnect", "reconnect now, when the connection is gone", Program, BROWSE, [c('r')]),
+    row!(Action::Help, "help", "this help", Program, BROWSE, [c('?'), k(Key::F(1))]),
+    row!(Action::Redraw, "", "draw the screen afresh", Program, SCROLL, [ctrl('l')]),
+    row!(Action::Suspend, "", "to the shell; fg comes back", Program, &[Context::List, Context::Detail, Context::Help, Context::Confirm, Context::Typing], [ctrl('z')]),
+    row!(Action::Quit, "quit", "quit; the jobs go on (in a job's detail: back)", Program, BROWSE, [c('q')]),
+    row!(Action::Interrupt, "", "quit from anywhere; clears what is typed", Program, BROWSE, [ctrl('c')]),
+    row!(Action::Yes, "yes, cancel it", "", Act, &[Context::Confirm], [c('y')]),
+    row!(Action::No, "no", "", Act, &[Context::Confirm], [c('n'), c('N'), k(Key::Esc), k(Key::Enter), c('q'), ctrl('c')]),
+    row!(Action::Accept, "keep", "", Find, &[Context::Typing], [k(Key::Enter)]),
+    row!(Action::Back, "drop", "", Find, &[Context::Typing], [k(Key::Esc)]),
+    row!(Action::Interrupt, "clear", "", Find, &[Context::Typing], [ctrl('c')]),
+    row!(Action::Up, "", "", Move, &[Context::Typing], [k(Key::Up), ctrl('p')]),
+    row!(Action::Down, "", "", Move, &[Context::Typing], [k(Key::Down), ctrl('n')]),
+    row!(Action::PageUp, "", "", Move, &[Context::Typing], [k(Key::PageUp)]),
+    row!(Action::PageDown, "", "", Move, &[Context::Typing], [k(Key::PageDown)]),
+    row!(Action::Erase, "", "", Find, &[Context::Typing], [k(Key::Backspace), ctrl('h')]),
+    row!(Action::EraseNext, "", "", Find, &[Context::Typing], [k(Key::Delete), ctrl('d')]),
+    row!(Action::EraseWord, "", "", Find, &[Context::Typing], [ctrl('w')]),
+    row!(Action::EraseLine, "", "", Find, &[Context::Typing], [ctrl('u')]),
+    row!(Action::Left, "", "", Find, &[Context::Typing], [k(Key::Left), ctrl('b')]),
+    row!(Action::Right, "", "", Find, &[Context::Typing], [k(Key::Right), ctrl('f')]),
+    row!(Action::Home, "", "", Find, &[Context::Typing], [k(Key::Home), ctrl('a')]),
+    row!(Action::End, "", "", Find, &[Context::Typing], [k(Key::End), ctrl('e')]),
 ];
 
 #[cfg(test)]
@@ -220,14 +212,6 @@ mod tests {
             for chord in of(context).flat_map(|row| row.chords) {
                 assert!(seen.insert(chord), "{chord} twice in {context:?}");
             }
-        }
-    }
-
-    #[test]
-    fn names_are_unique() {
-        let mut seen = HashSet::new();
-        for row in TABLE {
-            assert!(seen.insert(row.name), "{}", row.name);
         }
     }
 

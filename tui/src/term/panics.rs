@@ -59,7 +59,12 @@ impl Watch {
 }
 
 fn hear(heard: &Heard, screen: ThreadId, info: &PanicHookInfo<'_>) {
-    let said = info.payload_as_str().unwrap_or("no reason given");
+    let payload = info.payload();
+    let said = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no reason given");
     let place = info.location().map_or(String::new(), |at| {
         format!(" ({}:{})", at.file(), at.line())
     });

@@ -12,7 +12,10 @@ pub(super) enum Column {
     Glyph,
     Name,
     Owner,
+    /// The current step by its name.
     Step,
+    /// The current step by its number: `3/5`.
+    StepNumber,
     Bar,
     Percent,
     Rate,
@@ -46,12 +49,13 @@ const fn fixed(column: Column, width: u16) -> Need {
 }
 
 /// In the order on the screen.
-const NEEDS: [Need; 9] = [
+const NEEDS: [Need; 10] = [
     fixed(Column::Status, 13),
-    need(Column::Name, [16, 20, 44], 3),
+    need(Column::Name, [16, 24, 44], 4),
     need(Column::Owner, [8, 10, 14], 1),
-    need(Column::Step, [12, 15, 24], 2),
-    need(Column::Bar, [6, 10, 30], 3),
+    need(Column::Step, [14, 17, 24], 2),
+    fixed(Column::StepNumber, 4),
+    need(Column::Bar, [6, 10, 30], 2),
     fixed(Column::Percent, 5),
     fixed(Column::Rate, 8),
     fixed(Column::Eta, 14),
@@ -73,7 +77,7 @@ const RANKS: [Column; 9] = [
 const EXTRAS: usize = 5;
 
 /// From this width on two blanks lie between columns.
-const APART_FROM: u16 = 100;
+const APART_FROM: u16 = 124;
 
 /// Columns that lie between one column and the next at a width of the whole list. The percent belongs to its bar.
 pub(super) fn gap(column: Column, width: u16) -> u16 {
@@ -88,16 +92,15 @@ pub(super) fn gap(column: Column, width: u16) -> u16 {
 pub(super) fn columns(width: u16) -> Vec<(Column, u16)> {
     let mut chosen: Vec<Column> = vec![Column::Name];
     for (rank, column) in RANKS.into_iter().enumerate().skip(1) {
-        let glyph = column == Column::Status && !fits(&chosen, column, rank, width);
-        let column = if glyph { Column::Glyph } else { column };
-        if !fits(&chosen, column, rank, width) {
-            break;
+        if fits(&chosen, column, rank, width) {
+            chosen.push(column);
+            continue;
         }
-        chosen.push(column);
-        if glyph {
-            // No room for the word: then there is none for more either.
-            break;
+        // Where there is no room for the long form there is none for more columns either.
+        if let Some(short) = short(column).filter(|short| fits(&chosen, *short, rank, width)) {
+            chosen.push(short);
         }
+        break;
     }
     let mut laid: Vec<(Column, u16)> = NEEDS
         .iter()
@@ -118,6 +121,15 @@ pub(super) fn columns(width: u16) -> Vec<(Column, u16)> {
     let taken = total(laid.iter().copied(), width);
     spread(&mut laid, width.saturating_sub(taken));
     laid
+}
+
+/// What says the same in less room.
+const fn short(column: Column) -> Option<Column> {
+    match column {
+        Column::Status => Some(Column::Glyph),
+        Column::Step => Some(Column::StepNumber),
+        _ => None,
+    }
 }
 
 /// Whether one more column finds room beside those chosen.
@@ -189,13 +201,14 @@ mod tests {
 
     #[test]
     fn what_stays_at_which_width() {
-        use Column::{Age, Bar, Eta, Glyph, Name, Owner, Percent, Rate, Status, Step};
+        use Column::{Age, Bar, Eta, Glyph, Name, Owner, Percent, Rate, Status, Step, StepNumber};
         for (width, expected) in [
             (
                 200,
                 vec![Status, Name, Owner, Step, Bar, Percent, Rate, Eta, Age],
             ),
-            (80, vec![Status, Name, Step, Bar, Percent, Eta]),
+            (100, vec![Status, Name, Step, Bar, Percent, Eta]),
+            (80, vec![Status, Name, StepNumber, Bar, Percent, Eta]),
             (60, vec![Status, Name, Bar, Percent, Eta]),
             (40, vec![Glyph, Name, Bar, Percent]),
         ] {

@@ -31,7 +31,7 @@ pub(super) fn draw(app: &App, question: Question, frame: &mut Frame<'_>, theme: 
     let width = 54.min(area.width);
     let inner = usize::from(width).saturating_sub(4);
     let age = format::age(app.clock().ms_since(job.created_at));
-    let percent = format::percent(job.progress);
+    let percent = format::percent(words::progress(job));
     let state = words::status(app, job, theme);
     let mut lines = vec![
         Line::styled(cell::fit(&job.name, inner, theme), theme.title()),

@@ -45,7 +45,7 @@ fn heads(buffer: &mut Buffer, at: Rect, laid: &[(Column, u16)], theme: Theme) {
             Column::Glyph | Column::Percent => "",
             Column::Name => "NAME",
             Column::Owner => "OWNER",
-            Column::Step => "STEP",
+            Column::Step | Column::StepNumber => "STEP",
             Column::Bar if place.width < 8 => "DONE",
             Column::Bar => "PROGRESS",
             Column::Rate => "RATE",
@@ -87,7 +87,7 @@ fn progress(job: &View, buffer: &mut Buffer, place: Rect, theme: Theme) {
     } else {
         theme.status(job.status)
     };
-    let [done, open] = bar::spans(job.progress, place.width.into(), style, theme);
+    let [done, open] = bar::spans(words::progress(job), place.width.into(), style, theme);
     // Reverse would turn the bar inside out: it stays as it is in the chosen row.
     buffer.set_style(place, Style::new().remove_modifier(Modifier::REVERSED));
     let (x, _) = buffer.set_span(place.x, place.y, &done, place.width);
@@ -109,8 +109,13 @@ fn content(app: &App, job: &View, column: Column, theme: Theme) -> (String, Styl
         Column::Name => (job.name.to_string(), plain),
         Column::Owner => (job.user_id.to_string(), plain),
         Column::Step => (job.step_name().to_owned(), plain),
+        Column::StepNumber => {
+            let all = job.steps.len();
+            let current = (job.current_step as usize + 1).min(all);
+            (format!("{current}/{all}"), plain)
+        }
         Column::Bar => (String::new(), plain),
-        Column::Percent => (format::percent(job.progress), plain),
+        Column::Percent => (format::percent(words::progress(job)), plain),
         Column::Rate => {
             // A rate of what stands still would say that it moves.
             let moves = job.status != Status::Paused && job.stalled_since.is_none();

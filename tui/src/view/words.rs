@@ -50,6 +50,15 @@ pub(super) fn remaining(app: &App, job: &View) -> Option<u64> {
     Some(at.ms_since(app.clock()))
 }
 
+/// Percent done; full is said of nothing that has not completed.
+pub(super) fn progress(job: &View) -> f64 {
+    if job.status == Status::Completed {
+        job.progress
+    } else {
+        job.progress.min(99.9)
+    }
+}
+
 /// How fast it goes: items if they are counted, else bytes.
 pub(super) fn rate(job: &View) -> Option<String> {
     if let Some(rate) = job.metrics.items_per_second {

@@ -93,9 +93,10 @@ fn head(app: &App, job: &View, width: usize, theme: Theme) -> Vec<Line<'static>>
     let room = width.saturating_sub(cell::width(&status) + 2);
     let name = cell::fit(&job.name, room, theme);
     let gap = width.saturating_sub(cell::width(&name) + cell::width(&status));
-    let percent = format::percent(job.progress);
+    let progress = words::progress(job);
+    let percent = format::percent(progress);
     let wide = width.saturating_sub(8).min(72);
-    let [done, open] = bar::spans(job.progress, wide, theme.status(job.status), theme);
+    let [done, open] = bar::spans(progress, wide, theme.status(job.status), theme);
     let mut lines = vec![
         Line::from(vec![
             Span::styled(name, theme.title()),
