@@ -23,6 +23,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::guard::Via;
+use super::patience::Patient;
 use super::problem::Refused;
 use super::{Site, going_down};
 use crate::feed::session::{Peer, serve, socket_config};
@@ -30,6 +31,8 @@ use crate::feed::session::{Peer, serve, socket_config};
 /// How long a client may take to send the head of a request, and stay silent between two. Not a round number: who polls
 /// every five or ten seconds should not meet the end of its connection each time.
 const HEAD_TIME: Duration = Duration::from_secs(7);
+/// How long a client may take nothing of its answer.
+const TAKING: Duration = Duration::from_secs(30);
 /// The largest head; there are at most 100 headers in it, which is hyper's own limit.
 const HEAD_BYTES: usize = 16 * 1024;
 /// What is read at once, and kept of what a slow client has not taken.
@@ -66,12 +69,12 @@ where
     let Ok(upgraded) = upgrade.clone().await else {
         return;
     };
-    let Ok(parts) = upgraded.downcast::<TokioIo<S>>() else {
+    let Ok(parts) = upgraded.downcast::<TokioIo<Patient<S>>>() else {
         tracing::error!("an upgraded connection is of another kind than it began");
         return;
     };
     let socket = WebSocketStream::from_partially_read(
-        parts.io.into_inner(),
+        parts.io.into_inner().into_inner(),
         parts.read_buf.to_vec(),
         Role::Server,
         Some(socket_config(&site.shared.limits)),
@@ -96,7 +99,7 @@ where
         .header_read_timeout(HEAD_TIME)
         .max_header_size(HEAD_BYTES)
         .max_buf_size(BUFFER_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Patient::new(stream, TAKING)), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {

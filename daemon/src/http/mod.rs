@@ -2,7 +2,7 @@
 //!
 //! Reading order: `socket` opens, [`door`] accepts, `connection` serves one client, `guard` judges Host and Origin, `routes` says what
 //! there is; `body`, `query` and `problem` read what comes and say what is wrong with it; `jobs`, `health` and `upgrade`
-//! answer. Decides nothing about jobs: it asks the engine, and reads the feed and the archive.
+//! answer; `patience` ends with clients that take nothing. Decides nothing about jobs: it asks the engine, and reads the feed and the archive.
 
 pub(crate) mod door;
 pub(crate) mod guard;
@@ -12,6 +12,7 @@ mod body;
 mod connection;
 mod health;
 mod jobs;
+mod patience;
 mod problem;
 mod query;
 mod routes;
