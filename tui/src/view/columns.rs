@@ -207,7 +207,7 @@ mod tests {
                 200,
                 vec![Status, Name, Owner, Step, Bar, Percent, Rate, Eta, Age],
             ),
-            (100, vec![Status, Name, Step, Bar, Percent, Eta]),
+            (100, vec![Status, Name, Step, Bar, Percent, Rate, Eta]),
             (80, vec![Status, Name, StepNumber, Bar, Percent, Eta]),
             (60, vec![Status, Name, Bar, Percent, Eta]),
             (40, vec![Glyph, Name, Bar, Percent]),
