@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::id::JobId;
+use crate::id::{JobId, JobType};
 use crate::job::Job;
 use crate::job::control::Action;
 use crate::job::refusal::Refusal;
@@ -16,24 +16,70 @@ use crate::time::{Now, Timestamp};
 /// `job_update` up to where `"channel":` follows: see [`with_channel`].
 #[must_use]
 pub fn job_update(job: &Job, now: Now) -> String {
-    let patch = encode(&job.patch(now.mono));
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Names<'a> {
+        r#type: &'a str,
+        job_id: JobId,
+        job_type: &'a JobType,
+    }
     let spec = &job.spec;
-    let fields = patch.strip_suffix('}').unwrap_or(&patch);
-    let fields = fields.strip_prefix('{').unwrap_or(fields);
-    format!(
-        "{{\"type\":\"job_update\",\"jobId\":\"{}\",\"jobType\":\"{}\",{fields},\"timestamp\":\"{}\",",
-        spec.id, spec.job_type, now.wall
-    )
+    let names = Names {
+        r#type: "job_update",
+        job_id: spec.id,
+        job_type: &spec.job_type,
+    };
+    // One buffer, large enough for nearly all: the objects are written one behind the other and joined in place.
+    let mut text = Vec::with_capacity(1_024);
+    append(&mut text, &names);
+    append(&mut text, &job.patch(now.mono));
+    finish(text, now)
 }
 
 /// `job_snapshot` up to where `"channel":` follows.
 #[must_use]
 pub fn job_snapshot(job: &Job, now: Now) -> String {
-    let view = encode(&job.view(now.mono));
-    format!(
-        "{{\"type\":\"job_snapshot\",\"job\":{view},\"timestamp\":\"{}\",",
-        now.wall
-    )
+    #[derive(Serialize)]
+    struct Whole<'a> {
+        r#type: &'a str,
+        job: View,
+    }
+    let whole = Whole {
+        r#type: "job_snapshot",
+        job: job.view(now.mono),
+    };
+    let mut text = Vec::with_capacity(1_536);
+    append(&mut text, &whole);
+    finish(text, now)
+}
+
+/// Adds the members of an object to those that are there.
+fn append<T: Serialize>(text: &mut Vec<u8>, object: &T) {
+    let joint = text.len().checked_sub(1);
+    if joint.is_some() {
+        text.pop();
+    }
+    // As in `encode`: our own types can always be said.
+    let _ = serde_json::to_writer(&mut *text, object);
+    if let Some(brace) = joint.and_then(|at| text.get_mut(at)) {
+        *brace = b',';
+    }
+}
+
+fn finish(mut text: Vec<u8>, now: Now) -> String {
+    #[derive(Serialize)]
+    struct Said {
+        timestamp: Timestamp,
+    }
+    append(
+        &mut text,
+        &Said {
+            timestamp: now.wall,
+        },
+    );
+    text.pop();
+    text.push(b',');
+    String::from_utf8(text).unwrap_or_default()
 }
 
 /// `job_removed` up to where `"channel":` follows.

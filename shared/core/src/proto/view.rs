@@ -16,6 +16,7 @@ use crate::job::control::{Capabilities, Request};
 use crate::job::failure::Failure;
 use crate::job::status::Status;
 use crate::job::{Counts, Job};
+use crate::proto::read::Parsed;
 use crate::time::Timestamp;
 
 /// A job's `config`: any JSON, kept as it was written (numbers keep their digits), never looked into.
@@ -96,6 +97,24 @@ impl PartialEq for Config {
     }
 }
 
+/// Names, each copied once; they come with every update.
+fn names<'de, D: Deserializer<'de>>(d: D) -> Result<Arc<[Arc<str>]>, D::Error> {
+    struct Name(Arc<str>);
+    impl std::str::FromStr for Name {
+        type Err = std::convert::Infallible;
+        fn from_str(text: &str) -> Result<Self, Self::Err> {
+            Ok(Self(text.into()))
+        }
+    }
+    impl<'de> Deserialize<'de> for Name {
+        fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+            d.deserialize_str(Parsed::new("a name"))
+        }
+    }
+    let names = Vec::<Name>::deserialize(d)?;
+    Ok(names.into_iter().map(|name| name.0).collect())
+}
+
 /// The metrics object of a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -157,6 +176,7 @@ pub struct View {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub finished_at: Option<Timestamp>,
+    #[serde(deserialize_with = "names")]
     pub steps: Arc<[Arc<str>]>,
     pub current_step: u32,
     pub message: Option<Arc<str>>,
@@ -181,6 +201,7 @@ pub struct Patch {
     pub priority: i32,
     pub updated_at: Timestamp,
     pub finished_at: Option<Timestamp>,
+    #[serde(deserialize_with = "names")]
     pub steps: Arc<[Arc<str>]>,
     pub current_step: u32,
     pub message: Option<Arc<str>>,

@@ -195,7 +195,7 @@ fn what_the_daemon_says_about_jobs() {
 fn what_else_the_daemon_says() {
     let timestamp = at(0).wall;
     let id = RawValue::from_string("\"r-1\"".to_owned()).unwrap();
-    let id = Some(&*id);
+    let id = &*id;
     let job_id = full().id();
     let name = job_id.to_string();
     let said = [
@@ -227,7 +227,7 @@ fn what_else_the_daemon_says() {
             sample!("daemon/subscribed-reset"),
             Said::Subscribed {
                 channel: "jobs",
-                request_id: id,
+                request_id: Some(id),
                 timestamp,
                 revision: 90_210,
                 epoch: 5,
@@ -238,7 +238,7 @@ fn what_else_the_daemon_says() {
             sample!("daemon/unsubscribed"),
             Said::Unsubscribed {
                 channel: "jobs",
-                request_id: id,
+                request_id: Some(id),
                 timestamp,
             },
         ),
@@ -255,7 +255,7 @@ fn what_else_the_daemon_says() {
         (
             sample!("daemon/pong"),
             Said::Pong {
-                request_id: id,
+                request_id: Some(id),
                 timestamp,
                 revision: 90_210,
             },
@@ -265,7 +265,7 @@ fn what_else_the_daemon_says() {
             Said::Error {
                 code: "job_finished",
                 message: "Job cannot be paused in current state",
-                request_id: id,
+                request_id: Some(id),
                 job_id: Some(&name),
                 channel: None,
                 timestamp,
@@ -339,10 +339,7 @@ fn what_else_the_daemon_says() {
     );
 
     let sample = sample!("daemon/ok");
-    same(
-        sample,
-        &message::ok(id.unwrap(), &JobAnswer { job: wire(&full()) }),
-    );
+    same(sample, &message::ok(id, &JobAnswer { job: wire(&full()) }));
     let Ok(Message::Ok { request_id, body }) = Message::read(sample.1) else {
         panic!("ok");
     };
