@@ -232,9 +232,10 @@ impl Supervisor {
 
     /// One look at the processes for the request that is under way.
     async fn look(&mut self) {
-        self.follow().await;
         self.step += 1;
         let members = self.census.everybody();
+        // After the count: whoever was counted as gone can be followed to its end.
+        self.follow().await;
         let mut look = Look {
             exit: self.exit,
             ..Look::default()

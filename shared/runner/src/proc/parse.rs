@@ -11,15 +11,18 @@ pub struct Stat {
     pub parent: i32,
     /// The process group.
     pub group: i32,
+    /// How many threads it has.
+    pub threads: u32,
     /// When it started, in ticks since boot: with the process id this names one process for good.
     pub started: u64,
 }
 
 impl Stat {
-    /// Whether it has ended and only waits for its parent to take notice.
+    /// Whether it has ended and only waits for its parent to take notice. A first thread that ended before the others
+    /// looks like a zombie, too: that process lives.
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        matches!(self.state, 'Z' | 'X' | 'x')
+        matches!(self.state, 'Z' | 'X' | 'x') && self.threads <= 1
     }
 
     /// Whether it waits within the kernel, where no signal but SIGKILL reaches it.
@@ -46,13 +49,15 @@ pub fn stat(text: &str) -> Option<Stat> {
     let state = fields.next()?.chars().next()?;
     let parent = fields.next()?.parse().ok()?;
     let group = fields.next()?.parse().ok()?;
-    // Fields are counted from 1 in proc_pid_stat(5): group is the 5th, the time of starting the 22nd.
-    let started = fields.nth(16)?.parse().ok()?;
+    // Fields are counted from 1 in proc_pid_stat(5): the group is the 5th, threads the 20th, the start the 22nd.
+    let threads = fields.nth(14)?.parse().ok()?;
+    let started = fields.nth(1)?.parse().ok()?;
     Some(Stat {
         name,
         state,
         parent,
         group,
+        threads,
         started,
     })
 }
@@ -149,6 +154,7 @@ mod tests {
                     state,
                     parent: 1,
                     group: 900,
+                    threads: 1,
                     started: 8_812_345
                 }
             );
