@@ -493,28 +493,30 @@ fn the_demo_takes_a_file_of_ones_own() {
 }
 
 #[test]
-fn ctrl_c_ends_the_demo_and_cleans_up() {
-    let home = Home::new();
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_jobtop"));
-    let mut demo = command
-        .args(["demo", "--rows", "20000"])
-        .env("TMPDIR", home.0.path())
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut said = std::io::BufReader::new(demo.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("running,") {
-        line.clear();
-        assert!(std::io::BufRead::read_line(&mut said, &mut line).unwrap() > 0);
+fn a_signal_ends_the_demo_and_it_cleans_up() {
+    use rustix::process::Signal;
+    for (signal, code) in [(Signal::INT, 130), (Signal::HUP, 129), (Signal::TERM, 143)] {
+        let home = Home::new();
+        let mut demo = std::process::Command::new(env!("CARGO_BIN_EXE_jobtop"))
+            .args(["demo", "--rows", "5000"])
+            .env("TMPDIR", home.0.path())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = std::io::BufReader::new(demo.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("completed") {
+            line.clear();
+            assert!(std::io::BufRead::read_line(&mut said, &mut line).unwrap() > 0);
+        }
+        let pid = rustix::process::Pid::from_child(&demo);
+        rustix::process::kill_process(pid, signal).unwrap();
+        assert_eq!(demo.wait().unwrap().code(), Some(code));
+        let left = std::fs::read_dir(home.0.path())
+            .unwrap()
+            .filter(|entry| entry.as_ref().unwrap().file_name() != "run")
+            .count();
+        assert_eq!(left, 0);
     }
-    let pid = rustix::process::Pid::from_child(&demo);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    assert_eq!(demo.wait().unwrap().code(), Some(130));
-    let left = std::fs::read_dir(home.0.path())
-        .unwrap()
-        .filter(|entry| entry.as_ref().unwrap().file_name() != "run")
-        .count();
-    assert_eq!(left, 0);
 }

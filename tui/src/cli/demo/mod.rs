@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use jobtop_client::Endpoint;
 use jobtop_core::Status;
-use tokio::sync::watch;
+use tokio::runtime::Runtime;
+use tokio::sync::{oneshot, watch};
 
 use self::audit::Auditor;
 use self::desk::Stop;
@@ -68,7 +69,7 @@ pub(crate) fn main(mut args: Args, global: &Global) -> Result<ExitCode, Failure>
                 .hint("Give --csv the path of a CSV file, or leave it away for generated ones"),
         );
     }
-    let runtime = tokio::runtime::Runtime::new()
+    let runtime = Runtime::new()
         .map_err(|error| Failure::failed(format!("No runtime could be made: {error}")))?;
     let paint = Paint::of_stdout(global.color);
     let (close, closing) = watch::channel(false);
@@ -79,32 +80,69 @@ pub(crate) fn main(mut args: Args, global: &Global) -> Result<ExitCode, Failure>
         args.screen = false;
     }
     let with_screen = args.screen;
-    let (serving, served) = tokio::sync::oneshot::channel();
+    let (serving, served) = oneshot::channel();
     let demo = runtime.spawn(play(args, serving, closing));
-    if with_screen {
-        // If there is nothing to look at, the demo's own failure says why.
-        if let Ok(endpoint) = served.blocking_recv() {
-            let shown = screen::open(endpoint, screen::Look::default(), global.color);
-            close.send_replace(true);
-            let lines = runtime.block_on(joined(demo))?;
-            shown?;
-            return conclude(&lines, paint);
-        }
+    let looked = if with_screen {
+        look(&runtime, served, global)
+    } else {
+        Ok(Looked::NotAtAll)
+    };
+    if !matches!(looked, Ok(Looked::NotAtAll)) {
+        close.send_replace(true);
     }
-    let lines = runtime.block_on(async {
+    runtime.block_on(async {
         let mut demo = std::pin::pin!(joined(demo));
-        tokio::select! {
+        let lines = tokio::select! {
             lines = &mut demo => lines,
-            () = interrupted() => {
+            signal = interrupted() => {
                 print::note("jobtop: ending the demo");
                 close.send_replace(true);
                 // What it says now is of no interest: it was cut short.
                 demo.await.ok();
-                Err(Failure::Interrupted)
+                return Ok(ExitCode::from(128 + signal));
             }
+        };
+        match looked? {
+            // Nobody is left to be told anything.
+            Looked::UntilSignal(signal) => Ok(ExitCode::from(128 + signal)),
+            Looked::NotAtAll | Looked::UntilLeft => conclude(&lines?, paint),
         }
-    })?;
-    conclude(&lines, paint)
+    })
+}
+
+/// How the screen was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Looked {
+    /// It was never opened.
+    NotAtAll,
+    /// By a person.
+    UntilLeft,
+    /// By a signal.
+    UntilSignal(u8),
+}
+
+/// Opens the screen as soon as there is a daemon to look at.
+fn look(
+    runtime: &Runtime,
+    served: oneshot::Receiver<Endpoint>,
+    global: &Global,
+) -> Result<Looked, Failure> {
+    let served = runtime.block_on(async {
+        tokio::select! {
+            served = served => served.map_err(|_| None),
+            signal = interrupted() => Err(Some(signal)),
+        }
+    });
+    match served {
+        Ok(endpoint) => {
+            let goodbye = screen::open(endpoint, screen::Look::default(), global.color)?;
+            let signal = goodbye.signal.and_then(|signal| u8::try_from(signal).ok());
+            Ok(signal.map_or(Looked::UntilLeft, Looked::UntilSignal))
+        }
+        Err(Some(signal)) => Ok(Looked::UntilSignal(signal)),
+        // There is nothing to look at; the demo's own failure says why.
+        Err(None) => Ok(Looked::NotAtAll),
+    }
 }
 
 fn conclude(lines: &[Line], paint: Paint) -> Result<ExitCode, Failure> {
@@ -123,25 +161,25 @@ async fn joined(
         .unwrap_or_else(|broken| Err(Failure::failed(format!("The demo broke off: {broken}"))))
 }
 
-/// Ctrl-C, or whoever ends programs in order.
-async fn interrupted() {
+/// Ctrl-C, a terminal that was closed, or whoever ends programs in order: the number of the signal.
+async fn interrupted() -> u8 {
     use tokio::signal::unix::{SignalKind, signal};
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => terminate.recv().await,
-            Err(_) => std::future::pending().await,
-        }
+    let came = async |kind: SignalKind| match signal(kind) {
+        Ok(mut signals) => signals.recv().await,
+        // It can't be heard, so it will end us as it ends any program.
+        Err(_) => std::future::pending().await,
     };
     tokio::select! {
-        pressed = tokio::signal::ctrl_c() => drop(pressed),
-        _ = terminated => {}
+        _ = came(SignalKind::interrupt()) => 2,
+        _ = came(SignalKind::hangup()) => 1,
+        _ = came(SignalKind::terminate()) => 15,
     }
 }
 
 /// The whole of it, from an empty directory to no directory.
 async fn play(
     args: Args,
-    serving: tokio::sync::oneshot::Sender<Endpoint>,
+    serving: oneshot::Sender<Endpoint>,
     closing: watch::Receiver<bool>,
 ) -> Result<Vec<Line>, Failure> {
     let mut house = House::open().await?;
