@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use ulid::{ULID_LEN, Ulid};
 
-use crate::proto::read::Parsed;
+use crate::serial::Parsed;
 use crate::text::Inline;
 use crate::time::Timestamp;
 

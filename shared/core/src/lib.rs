@@ -1,8 +1,8 @@
 //! The domain of jobtop on one page: what a job is, how it changes, how it is said on the wire.
 //!
 //! This crate is pure. It awaits nothing, reads no clock, no file, no environment and draws no random number;
-//! `now` and random bits are arguments. Reading order: [`id`], [`time`], [`text`], [`job`], [`calc`], [`access`],
-//! [`query`], [`policy`], [`proto`], [`mirror`].
+//! `now` and random bits are arguments. Reading order: [`id`], [`time`], [`text`], [`calc`], [`job`], [`proto`],
+//! [`access`], [`query`], [`policy`], [`mirror`]; each knows only those before it.
 
 pub mod access;
 pub mod calc;
@@ -13,6 +13,7 @@ pub mod paths;
 pub mod policy;
 pub mod proto;
 pub mod query;
+mod serial;
 pub mod text;
 pub mod time;
 

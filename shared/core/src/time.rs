@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::proto::read::Parsed;
+use crate::serial::Parsed;
 
 /// A moment, in milliseconds since 1970 UTC; RFC 3339 with milliseconds on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -1,7 +1,7 @@
 use jobtop_core::id::JobType;
+use jobtop_core::job::config::Config;
 use jobtop_core::job::control::Action;
 use jobtop_core::proto::request::{Incoming, Request};
-use jobtop_core::proto::view::Config;
 use serde_json::value::RawValue;
 
 use super::*;

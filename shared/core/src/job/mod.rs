@@ -6,13 +6,14 @@
 use std::sync::Arc;
 
 use crate::id::{JobId, JobType, UserId};
+use crate::job::config::Config;
 use crate::job::control::{Capabilities, Request};
 use crate::job::failure::Failure;
 use crate::job::status::Status;
 use crate::job::stopwatch::Stopwatch;
-use crate::proto::view::Config;
 use crate::time::Timestamp;
 
+pub mod config;
 pub mod control;
 pub mod failure;
 pub mod kind;

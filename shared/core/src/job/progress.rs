@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::refusal::{Code, Refusal};
 use super::{Counts, State};
-use crate::proto::read;
+use crate::serial;
 use crate::text;
 
 /// Most steps a job may have.
@@ -30,7 +30,7 @@ pub struct Report {
     pub steps: Option<Vec<Arc<str>>>,
     /// Counters; those absent stay.
     #[serde(
-        deserialize_with = "read::object",
+        deserialize_with = "serial::object",
         skip_serializing_if = "Option::is_none"
     )]
     pub metrics: Option<CountsReport>,

@@ -225,7 +225,17 @@ impl Job {
     fn touch(&mut self, now: Now) {
         let state = &mut self.state;
         state.updated_at = state.updated_at.max(now.wall);
-        state.estimated_completion = eta::estimate(state, now);
+        // Only of a job that moves, and of which something is heard.
+        let moves = state.status == Status::Running && state.stalled_since.is_none();
+        state.estimated_completion = moves
+            .then(|| {
+                eta::estimate(
+                    state.progress,
+                    state.stopwatch.active_ms(now.mono),
+                    now.wall,
+                )
+            })
+            .flatten();
     }
 }
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{JobId, JobType, UserId};
+use crate::job::config::Config;
 use crate::job::control::Capabilities;
 use crate::job::progress::count;
 use crate::job::status::Status;
-use crate::proto::read::object;
-use crate::proto::view::{Config, View};
+use crate::proto::view::View;
+use crate::serial::object;
 
 /// `POST /api/jobs`: a job to be created.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -9,8 +9,8 @@ use crate::id::{JobId, JobType};
 use crate::job::Job;
 use crate::job::control::Action;
 use crate::job::refusal::Refusal;
-use crate::proto::read::Object;
 use crate::proto::view::{Patch, View};
+use crate::serial::Object;
 use crate::time::{Now, Timestamp};
 
 /// `job_update` up to where `"channel":` follows: see [`with_channel`].

@@ -12,7 +12,8 @@ use crate::job::Reply;
 use crate::job::progress::Report;
 use crate::job::refusal::{Code, Refusal};
 use crate::proto::body::{FailBody, NewJob};
-use crate::proto::read::{self, Object};
+use crate::proto::read;
+use crate::serial::{Object, Parsed};
 use crate::text;
 
 /// The part that every message has.
@@ -204,7 +205,7 @@ impl std::str::FromStr for Text {
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        d.deserialize_str(read::Parsed::new("a string"))
+        d.deserialize_str(Parsed::new("a string"))
     }
 }
 
@@ -273,11 +274,11 @@ mod flat {
     //! The same fields as [`NewJob`], with `jobType` for its type.
     use super::{Arc, Deserialize, NewJob, UserId};
     use crate::id::JobType;
+    use crate::job::config::Config;
     use crate::job::progress::count;
     use crate::job::status::Status;
     use crate::proto::body::CapabilitiesGiven;
-    use crate::proto::read::object;
-    use crate::proto::view::Config;
+    use crate::serial::object;
 
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -359,6 +360,7 @@ mod updates {
     use super::{Arc, Code, Deserialize, Incoming, Object, RawValue, Refusal, Report, Request};
     use super::{Update, id_form, read};
     use crate::job::progress::{CountsReport, StepRef};
+    use crate::serial::object;
 
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -369,7 +371,7 @@ mod updates {
         progress: Option<f64>,
         step: Option<StepRef>,
         steps: Option<Vec<Arc<str>>>,
-        #[serde(default, deserialize_with = "read::object")]
+        #[serde(default, deserialize_with = "object")]
         metrics: Option<CountsReport>,
         message: Option<Arc<str>>,
         progress_source: Option<Arc<str>>,
@@ -383,7 +385,7 @@ mod updates {
         progress: Option<f64>,
         step: Option<StepRef>,
         steps: Option<Vec<Arc<str>>>,
-        #[serde(default, deserialize_with = "read::object")]
+        #[serde(default, deserialize_with = "object")]
         metrics: Option<CountsReport>,
         message: Option<Arc<str>>,
         progress_source: Option<Arc<str>>,

@@ -5,97 +5,18 @@
 
 use std::sync::Arc;
 
-use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
 
 use crate::calc::health::{self, Health};
 use crate::calc::rate;
 use crate::id::{JobId, JobType, UserId};
+use crate::job::config::Config;
 use crate::job::control::{Capabilities, Request};
 use crate::job::failure::Failure;
 use crate::job::status::Status;
 use crate::job::{Counts, Job};
-use crate::proto::read::Parsed;
+use crate::serial::Parsed;
 use crate::time::Timestamp;
-
-/// A job's `config`: any JSON, kept as it was written (numbers keep their digits), never looked into.
-#[derive(Clone, Debug, Serialize)]
-#[serde(transparent)]
-pub struct Config(pub Arc<RawValue>);
-
-impl<'de> Deserialize<'de> for Config {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(d)?;
-        // Half a surrogate or 1e400 would pass through us and break whoever lists this job with a stricter reader.
-        serde_json::from_str::<Sound>(raw.get()).map_err(D::Error::custom)?;
-        // Line breaks can only stand between tokens; a job must fit a line of `--jsonl`.
-        if raw.get().contains(['\n', '\r']) {
-            let line = raw.get().replace(['\n', '\r'], "");
-            return RawValue::from_string(line)
-                .map(|raw| Self(raw.into()))
-                .map_err(D::Error::custom);
-        }
-        Ok(Self(raw.into()))
-    }
-}
-
-/// Any JSON whose strings and numbers can all be read; keeps nothing.
-struct Sound;
-
-impl<'de> Deserialize<'de> for Sound {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        d.deserialize_any(Self)
-    }
-}
-
-impl<'de> Visitor<'de> for Sound {
-    type Value = Self;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("JSON")
-    }
-    fn visit_unit<E>(self) -> Result<Self, E> {
-        Ok(self)
-    }
-    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
-        Ok(self)
-    }
-    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
-        Ok(self)
-    }
-    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
-        Ok(self)
-    }
-    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
-        Ok(self)
-    }
-    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
-        Ok(self)
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self, A::Error> {
-        while seq.next_element::<Self>()?.is_some() {}
-        Ok(self)
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
-        while map.next_entry::<Self, Self>()?.is_some() {}
-        Ok(self)
-    }
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        let raw =
-            RawValue::from_string("{}".to_owned()).unwrap_or_else(|_| unreachable!("{{}} is JSON"));
-        Self(raw.into())
-    }
-}
-
-impl PartialEq for Config {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.get() == other.0.get()
-    }
-}
 
 /// Names, each copied once; they come with every update.
 fn names<'de, D: Deserializer<'de>>(d: D) -> Result<Arc<[Arc<str>]>, D::Error> {

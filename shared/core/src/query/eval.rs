@@ -104,7 +104,7 @@ fn found(place: Place, needle: &Needle, facts: &Facts<'_>) -> bool {
             contains(facts.name, needle)
                 || within(facts.message)
                 || within(facts.error)
-                || contains(&facts.id.to_string(), needle)
+                || contains(facts.id.said().as_str(), needle)
         }
     }
 }

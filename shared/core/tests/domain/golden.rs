@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use jobtop_core::job::config::Config;
 use jobtop_core::job::control::{Action, Capabilities};
 use jobtop_core::job::failure::Failure;
 use jobtop_core::job::refusal::{Code, Refusal};
@@ -14,7 +15,7 @@ use jobtop_core::proto::body::{
 use jobtop_core::proto::message::{self, Message, Said};
 use jobtop_core::proto::read;
 use jobtop_core::proto::request::{Incoming, ListJobs, Named, Request, Subscribe, Update};
-use jobtop_core::proto::view::{Config, View};
+use jobtop_core::proto::view::View;
 use jobtop_core::{Job, JobType, Status, UserId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use jobtop_core::job::config::Config;
 use jobtop_core::job::control::Capabilities;
 use jobtop_core::job::failure::Failure;
 use jobtop_core::job::progress::Report;
 use jobtop_core::job::stopwatch::Stopwatch;
 use jobtop_core::job::{Counts, Origin, Reply, Spec, State, kind};
-use jobtop_core::proto::view::Config;
 use jobtop_core::{Job, JobId, JobType, Now, Status, Timestamp, UserId};
 
 /// 2026-11-24 03:04:17.120 UTC.
