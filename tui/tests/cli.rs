@@ -241,12 +241,30 @@ fn the_daemon_is_started_seen_and_stopped() {
         format!("unix:{}", home.socket().display())
     );
     assert_eq!(status["role"], "admin");
+    assert_eq!(status["jobs"]["running"], 0);
     assert!(status["pid"].as_i64().unwrap() > 1);
     let page = home.does(&["daemon", "status"]);
     assert!(page.out.contains("\njobs      none\n"), "{page:?}");
     let stopped = home.does(&["daemon", "stop"]);
     assert_eq!((stopped.code, stopped.out.as_str()), (0, ""), "{stopped:?}");
     assert_eq!(home.does(&["daemon", "stop"]).code, 6);
+}
+
+#[test]
+fn another_program_behind_a_socket_is_not_stopped() {
+    let home = Home::new();
+    let path = home.0.path().join("other.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    // That program is this test: were it signalled, nobody would be left to say so.
+    let did = home.does(&[
+        "--target",
+        &format!("unix:{}", path.display()),
+        "daemon",
+        "stop",
+    ]);
+    assert_eq!(did.code, 6, "{did:?}");
+    assert!(did.err.contains(&std::process::id().to_string()), "{did:?}");
 }
 
 #[test]

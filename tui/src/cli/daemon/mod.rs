@@ -54,7 +54,7 @@ pub(crate) fn main(args: Args, global: &Global) -> Result<ExitCode, Failure> {
             print::note(&format!("jobtop: {begun}"));
             Ok(ExitCode::SUCCESS)
         }),
-        Command::Stop => stop::main(global),
+        Command::Stop => cli::block_on(stop::main(global)),
         Command::Status(args) => cli::block_on(status::main(&args, global)),
     }
 }

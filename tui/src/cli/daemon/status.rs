@@ -1,15 +1,13 @@
 //! `jobtop daemon status`: where it is, who it is, how long it runs, and how many jobs of which status it has.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use jobtop_client::Endpoint;
-use jobtop_client::link::{self, Event, LinkState};
 use jobtop_client::rest::Rest;
 use jobtop_core::Status;
 use jobtop_core::proto::body::JobsAnswer;
-use jobtop_core::proto::message::Welcome;
 use jobtop_core::proto::request::ListJobs;
 use rustix::process::Pid;
 use serde::Serialize;
@@ -17,11 +15,8 @@ use serde::Serialize;
 use super::peer;
 use crate::cli::print::{self, words};
 use crate::cli::{Global, list, target};
-use crate::exit::{Failure, Said};
+use crate::exit::Failure;
 use crate::view::format;
-
-/// How long it may take to say who it is.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The command line of `daemon status`.
 #[derive(clap::Args, Debug)]
@@ -43,13 +38,8 @@ struct Report {
     epoch: u64,
     user_id: String,
     role: String,
-    jobs: Vec<Count>,
-}
-
-#[derive(Debug, Serialize)]
-struct Count {
-    status: Status,
-    count: usize,
+    /// How many there are of each status.
+    jobs: BTreeMap<&'static str, usize>,
 }
 
 #[derive(Debug, Serialize)]
@@ -81,7 +71,7 @@ async fn look(endpoint: &Endpoint) -> Result<Report, Failure> {
     let rest = Rest::new(endpoint.clone());
     rest.ready().await?;
     let pid = peer::pid(endpoint)?;
-    let welcome = welcome(endpoint).await?;
+    let welcome = peer::welcome(endpoint).await?;
     let answer = list::all(&rest, ListJobs::default(), None).await?;
     Ok(Report {
         running: true,
@@ -97,41 +87,12 @@ async fn look(endpoint: &Endpoint) -> Result<Report, Failure> {
     })
 }
 
-async fn welcome(endpoint: &Endpoint) -> Result<Welcome, Failure> {
-    let (_link, mut events) = link::connect(endpoint.clone(), Vec::new());
-    let said = async {
-        while let Some(event) = events.recv().await {
-            match event {
-                Event::State(LinkState::Connected { welcome }) => return Ok(welcome),
-                Event::State(LinkState::Waiting { reason, .. }) => {
-                    return Err(Failure::Unreachable(Said::new(reason)));
-                }
-                Event::State(_) | Event::Message(_) => {}
-            }
-        }
-        Err(Failure::Unreachable(Said::new("The daemon says nothing")))
-    };
-    tokio::time::timeout(PATIENCE, said)
-        .await
-        .unwrap_or_else(|_| {
-            Err(Failure::Unreachable(Said::new(format!(
-                "{endpoint} does not say who it is"
-            ))))
-        })
-}
-
-fn counts(answer: &JobsAnswer) -> Vec<Count> {
-    Status::ALL
-        .into_iter()
-        .map(|status| Count {
-            status,
-            count: answer
-                .jobs
-                .iter()
-                .filter(|job| job.status == status)
-                .count(),
-        })
-        .collect()
+fn counts(answer: &JobsAnswer) -> BTreeMap<&'static str, usize> {
+    let mut counts: BTreeMap<_, _> = Status::ALL.map(|status| (status.word(), 0)).into();
+    for job in &answer.jobs {
+        *counts.entry(job.status.word()).or_default() += 1;
+    }
+    counts
 }
 
 /// For how many seconds a process has been running, if the system tells.
@@ -179,11 +140,11 @@ fn page(report: &Report) -> String {
             words::clean(&report.role)
         ),
     );
-    let jobs: Vec<_> = report
-        .jobs
+    let jobs: Vec<_> = Status::ALL
         .iter()
-        .filter(|of| of.count > 0)
-        .map(|of| format!("{} {}", of.count, of.status))
+        .filter_map(|status| report.jobs.get_key_value(status.word()))
+        .filter(|(_, count)| **count > 0)
+        .map(|(status, count)| format!("{count} {status}"))
         .collect();
     let jobs = if jobs.is_empty() {
         "none".to_owned()

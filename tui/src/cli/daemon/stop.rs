@@ -14,7 +14,7 @@ use crate::exit::{Failure, Said};
 const PATIENCE_SECONDS: i64 = 60;
 
 /// Stops it.
-pub(crate) fn main(global: &Global) -> Result<ExitCode, Failure> {
+pub(crate) async fn main(global: &Global) -> Result<ExitCode, Failure> {
     let endpoint = target::endpoint(global)?;
     let Some(pid) = peer::pid(&endpoint)? else {
         return Err(Failure::usage(format!(
@@ -22,6 +22,13 @@ pub(crate) fn main(global: &Global) -> Result<ExitCode, Failure> {
         ))
         .hint("Stop it on its own machine"));
     };
+    // Other programs listen on sockets too, and must not be ended from here.
+    peer::welcome(&endpoint).await.map_err(|failure| {
+        let pid = pid.as_raw_nonzero();
+        failure.hint(format!(
+            "Process {pid} listens there; end it with kill if it is a jobtopd that hangs"
+        ))
+    })?;
     // Held before the signal is sent, so that the process waited for is the one that was signalled.
     let process = rustix::process::pidfd_open(pid, PidfdFlags::empty())
         .map_err(|error| unstoppable(&endpoint, pid, error))?;
