@@ -1,20 +1,41 @@
 //! The store: a write-ahead log makes a change durable, a board in sled holds what is tracked, an archive keeps what ended.
 //!
-//! Takes the engine's plain outcome types and nothing else of it. Reading order: [`Settings`], [`open`], [`Writer`],
-//! [`Archive`].
+//! ```text
+//! DATA/  lock  FORMAT  CURRENT
+//!   wal/<first sequence>.wal       segments of frames; next.wal is reserved
+//!   board/<generation>/            sled, sealed: every tracked job; two generations are kept
+//!   history/<start>-<width>/       a period of ending: endings (framed whole jobs)
+//! ```
+//!
+//! Takes the engine's plain outcome types and nothing else of it. Reading order: [`frame`] and [`payload`] (how a record
+//! lies on the disk), [`log`], [`board`], [`writer`] (what happens when), [`sealed`], [`current`] and [`checkpoint`],
+//! [`archive`], [`recover`] (the start).
 
-use std::path::Path;
-
-use crate::clock::Clock;
 use crate::engine::outcome::Record;
 
 mod archive;
+mod board;
+mod checkpoint;
+mod current;
+mod disk;
 mod error;
+mod fault;
+mod frame;
+mod guard;
+mod log;
+mod open;
+mod payload;
+mod recover;
+mod sealed;
 mod writer;
 
 pub use archive::{Archive, Figures};
 pub use error::OpenError;
+pub use open::open;
 pub use writer::Writer;
+
+/// The folder of the archive.
+const HISTORY: &str = "history";
 
 /// How long and how much is kept, and the store's own measures. The defaults are those of the manual.
 #[derive(Clone, Debug)]
@@ -65,18 +86,4 @@ pub struct Opened {
     pub writer: Writer,
     /// Finds what has ended.
     pub archive: Archive,
-}
-
-/// Opens the store in that directory, makes it if it is not there, and repairs what a crash left.
-pub fn open(dir: &Path, settings: &Settings, clock: Clock) -> Result<Opened, OpenError> {
-    std::fs::create_dir_all(dir).map_err(OpenError::io("create", dir))?;
-    let archive = Archive::new(settings.retention_ms, clock);
-    let writer = writer::start().map_err(OpenError::io("start the writer of", dir))?;
-    Ok(Opened {
-        jobs: Vec::new(),
-        epoch: u64::try_from(clock.now().wall.0).unwrap_or(0),
-        report: Vec::new(),
-        writer,
-        archive,
-    })
 }

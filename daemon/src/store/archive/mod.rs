@@ -1,0 +1,238 @@
+//! The archive: every job that has ended, in a folder per period of ending, found by id.
+//!
+//! The writer appends through the keeper; this face reads. What the two share is the index, under a lock that is held for
+//! moments and never while anything waits. Full search comes to stand on the same shelves.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use jobtop_core::{Job, JobId, Timestamp};
+use tokio::sync::watch;
+
+use super::frame;
+use super::payload;
+use crate::clock::Clock;
+use period::Period;
+use shelf::Shelf;
+
+pub(super) mod index;
+pub(super) mod keeper;
+pub(super) mod period;
+pub(super) mod restore;
+mod shelf;
+pub(super) mod sweep;
+
+/// The face of the archive; clones share it.
+#[derive(Clone, Debug)]
+pub struct Archive {
+    retention_ms: u64,
+    clock: Clock,
+    shared: Arc<Shared>,
+}
+
+/// What `status` shows of the store.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Figures {
+    /// Jobs in the archive; an estimate until all is indexed.
+    pub records: u64,
+    /// Folders of periods.
+    pub periods: usize,
+    /// Bytes of the archive, the log and the sealed boards.
+    pub disk_bytes: u64,
+    /// When the last checkpoint was sealed.
+    pub last_checkpoint: Option<Timestamp>,
+    /// Whether every period is indexed; until then a look-up of what is not found waits.
+    pub indexed: bool,
+}
+
+impl Archive {
+    pub(super) fn new(retention_ms: u64, clock: Clock, shared: Arc<Shared>) -> Self {
+        Self {
+            retention_ms,
+            clock,
+            shared,
+        }
+    }
+
+    /// The ended job of that id, if it ended within the retention: from memory if it is one of the newest, else with one
+    /// read of the disk. Waits for the index where the id is not found in what is indexed so far.
+    pub async fn get(&self, id: JobId) -> Option<Arc<Job>> {
+        let mut unindexed = self.shared.unindexed.subscribe();
+        let place = loop {
+            let is_complete = *unindexed.borrow_and_update() == 0;
+            match self.shared.find(id) {
+                Some(place) => break place,
+                None if is_complete => return None,
+                // The sender lives in `shared`, so this ends with the next shelf.
+                None => unindexed.changed().await.ok()?,
+            }
+        };
+        let job = match place {
+            Place::Ring(job) => job,
+            Place::File(file, offset) => {
+                let now = self.clock.now();
+                let read = move || read_frame(&file, offset);
+                let bytes = match tokio::task::spawn_blocking(read).await.ok()? {
+                    Ok(bytes) => bytes,
+                    Err(error) => {
+                        tracing::warn!(%id, %error, "an archived job can't be read");
+                        return None;
+                    }
+                };
+                let frame = frame::read(&bytes).filter(|frame| frame.head.id == id);
+                let Some(frame) = frame else {
+                    tracing::warn!(%id, "the record of an archived job is damaged");
+                    return None;
+                };
+                match payload::read_job(frame.payload, now) {
+                    Ok(record) => record.job,
+                    Err(error) => {
+                        tracing::warn!(%id, %error, "an archived job can't be read");
+                        return None;
+                    }
+                }
+            }
+        };
+        // Exact, although folders go later and as a whole.
+        let horizon = self
+            .clock
+            .now()
+            .wall
+            .0
+            .saturating_sub_unsigned(self.retention_ms);
+        (ended_at(&job).0 >= horizon).then_some(job)
+    }
+
+    /// How much there is.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        let state = self.shared.read();
+        Figures {
+            records: state.shelves.values().map(Shelf::records).sum(),
+            periods: state.shelves.len(),
+            disk_bytes: state.other_bytes + state.shelves.values().map(Shelf::bytes).sum::<u64>(),
+            last_checkpoint: state.last_checkpoint,
+            indexed: *self.shared.unindexed.borrow() == 0,
+        }
+    }
+}
+
+/// When a job ended, as the archive counts it.
+pub(super) fn ended_at(job: &Job) -> Timestamp {
+    job.state.finished_at.unwrap_or(job.state.updated_at)
+}
+
+/// What the readers and the writer share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    state: RwLock<State>,
+    /// How many shelves still wait for the index.
+    unindexed: watch::Sender<usize>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    shelves: BTreeMap<Period, Shelf>,
+    ring: Ring,
+    /// Bytes of the log and the boards.
+    other_bytes: u64,
+    last_checkpoint: Option<Timestamp>,
+}
+
+enum Place {
+    Ring(Arc<Job>),
+    File(Arc<File>, u64),
+}
+
+impl Shared {
+    pub(super) fn new(ring: usize) -> Self {
+        Self {
+            state: RwLock::new(State {
+                ring: Ring {
+                    room: ring,
+                    ..Ring::default()
+                },
+                ..State::default()
+            }),
+            unindexed: watch::Sender::new(0),
+        }
+    }
+
+    /// Says what the log and the boards take on the disk.
+    pub(super) fn tell(&self, other_bytes: u64, last_checkpoint: Option<Timestamp>) {
+        let mut state = self.write();
+        state.other_bytes = other_bytes;
+        state.last_checkpoint = last_checkpoint;
+    }
+
+    fn find(&self, id: JobId) -> Option<Place> {
+        let state = self.read();
+        if let Some(job) = state.ring.jobs.get(&id) {
+            return Some(Place::Ring(job.clone()));
+        }
+        state.shelves.values().rev().find_map(|shelf| {
+            let offset = shelf.get(id)?;
+            Some(Place::File(shelf.file().clone(), offset))
+        })
+    }
+
+    // A panic while one of these is held would leave the index whole, so poisoning says nothing.
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The newest endings in memory.
+#[derive(Debug, Default)]
+struct Ring {
+    room: usize,
+    order: VecDeque<JobId>,
+    jobs: HashMap<JobId, Arc<Job>>,
+}
+
+impl Ring {
+    fn put(&mut self, job: &Arc<Job>) {
+        if self.jobs.insert(job.id(), job.clone()).is_none() {
+            self.order.push_back(job.id());
+        }
+        while self.order.len() > self.room {
+            if let Some(oldest) = self.order.pop_front() {
+                self.jobs.remove(&oldest);
+            }
+        }
+    }
+}
+
+/// A whole frame from a file; mostly with one read.
+fn read_frame(file: &File, offset: u64) -> io::Result<Vec<u8>> {
+    const USUAL: usize = 4 << 10;
+    let mut bytes = vec![0; USUAL];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read_at(&mut bytes[filled..], offset + filled as u64)? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    bytes.truncate(filled);
+    let Some((_, length)) = frame::peek(&bytes) else {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "no record there",
+        ));
+    };
+    if length > bytes.len() {
+        bytes.resize(length, 0);
+        file.read_exact_at(&mut bytes[filled..], offset + filled as u64)?;
+    } else {
+        bytes.truncate(length);
+    }
+    Ok(bytes)
+}
