@@ -8,6 +8,7 @@
 mod calls;
 mod daemon;
 mod guard;
+mod kept;
 mod limits;
 mod start;
 mod stop;
