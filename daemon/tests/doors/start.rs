@@ -19,7 +19,16 @@ fn ready_names_what_is_served_and_nothing_is_open_to_others() {
     assert_eq!(daemon.ready, expected);
     assert_ne!(daemon.addr().port(), 0);
     assert_eq!(fs::metadata(&socket).unwrap().mode() & 0o777, 0o600);
-    for path in tree(&daemon.home.path("data")) {
+    closed(&daemon.home);
+    // At its end it writes files of another library's.
+    daemon.job("ann");
+    daemon.signal(Signal::TERM);
+    let (_, _, home) = daemon.wait();
+    closed(&home);
+}
+
+fn closed(home: &Home) {
+    for path in tree(&home.path("data")) {
         let mode = fs::symlink_metadata(&path).unwrap().mode();
         assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());
     }
