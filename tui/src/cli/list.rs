@@ -107,14 +107,14 @@ fn print(jobs: &JobsAnswer, form: &Form, color: Color) -> Result<ExitCode, Failu
 
 const COLUMNS: [Column; 10] = [
     table::words("STATUS"),
-    table::shrinking("NAME", 12),
-    table::words("TYPE"),
-    table::shrinking("OWNER", 6),
-    table::shrinking("STEP", 10),
+    table::shrinking("NAME", 16),
+    table::words("TYPE").spared(5),
+    table::shrinking("OWNER", 8).spared(3),
+    table::shrinking("STEP", 12).spared(4),
     table::figures("DONE"),
-    table::figures("RATE"),
+    table::figures("RATE").spared(2),
     table::figures("LEFT"),
-    table::figures("AGE"),
+    table::figures("AGE").spared(1),
     table::words("ID"),
 ];
 

@@ -57,14 +57,14 @@ pub(crate) fn all_well(lines: &[Line]) -> bool {
 const COLUMNS: [Column; 10] = [
     table::words("STATUS"),
     table::shrinking("JOB", 16),
-    table::words("TYPE"),
-    table::shrinking("OWNER", 6),
+    table::words("TYPE").spared(3),
+    table::shrinking("OWNER", 8).spared(2),
     table::figures("ROWS IN"),
     table::figures("ROWS OUT"),
     table::figures("REJECTS"),
     table::figures("RETRIES"),
     table::words("RECONCILED"),
-    table::figures("TIME"),
+    table::figures("TIME").spared(1),
 ];
 
 /// The whole of it.

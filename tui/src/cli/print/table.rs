@@ -1,5 +1,5 @@
 //! A table for people: columns as wide as what is in them, by the width that a terminal gives each character. Where the
-//! width is limited the widest columns that may shrink give way; elsewhere nothing is cut.
+//! width is limited the columns that can be spared go, and the widest that may shrink give way; elsewhere nothing is cut.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -14,6 +14,16 @@ pub(crate) struct Column {
     pub(crate) side: Side,
     /// The width it may be cut to; `None` if it stays whole.
     pub(crate) shrinks_to: Option<usize>,
+    /// How easily it can be spared: the highest goes first, 0 never.
+    pub(crate) spare: u8,
+}
+
+impl Column {
+    /// The same, to be left out where there is no room; the highest rank goes first.
+    pub(crate) const fn spared(mut self, rank: u8) -> Self {
+        self.spare = rank;
+        self
+    }
 }
 
 /// On which side of a column its cells stand.
@@ -31,6 +41,7 @@ pub(crate) const fn words(title: &'static str) -> Column {
         title,
         side: Side::Left,
         shrinks_to: None,
+        spare: 0,
     }
 }
 
@@ -40,6 +51,7 @@ pub(crate) const fn shrinking(title: &'static str, width: usize) -> Column {
         title,
         side: Side::Left,
         shrinks_to: Some(width),
+        spare: 0,
     }
 }
 
@@ -49,6 +61,7 @@ pub(crate) const fn figures(title: &'static str) -> Column {
         title,
         side: Side::Right,
         shrinks_to: None,
+        spare: 0,
     }
 }
 
@@ -85,39 +98,46 @@ pub(crate) fn render(
     width: Option<usize>,
     paint: Paint,
 ) -> String {
-    let widths = widths(columns, rows, width);
+    let mut widths = wanted(columns, rows);
+    let mut shown: Vec<usize> = (0..columns.len()).collect();
+    if let Some(limit) = width {
+        spare(columns, &widths, &mut shown, limit);
+        shrink(columns, &mut widths, &shown, limit);
+    }
     let mut out = String::new();
     let titles: Vec<_> = columns
         .iter()
         .map(|column| Cell::from(column.title))
         .collect();
-    out.push_str(&line(columns, &titles, &widths, |_, text| {
-        paint.heading(text)
-    }));
+    let places: Vec<_> = shown
+        .into_iter()
+        .map(|at| (at, columns[at].side, widths[at]))
+        .collect();
+    out.push_str(&line(&places, &titles, |_, text| paint.heading(text)));
     for row in rows {
-        out.push_str(&line(columns, row, &widths, |cell, text| {
-            match cell.status {
-                Some(status) => paint.status(status, text),
-                None => text.to_owned(),
-            }
+        out.push_str(&line(&places, row, |cell, text| match cell.status {
+            Some(status) => paint.status(status, text),
+            None => text.to_owned(),
         }));
     }
     out
 }
 
-fn line(
-    columns: &[Column],
-    row: &[Cell],
-    widths: &[usize],
-    paint: impl Fn(&Cell, &str) -> String,
-) -> String {
+/// Which cell of a row stands in a place, on which side of it, and how wide the place is.
+type Place = (usize, Side, usize);
+
+fn line(places: &[Place], row: &[Cell], paint: impl Fn(&Cell, &str) -> String) -> String {
     let mut line = String::new();
     let mut owed = 0;
-    for ((column, cell), width) in columns.iter().zip(row).zip(widths) {
+    for (at, side, width) in places {
+        let cell = &row[*at];
         let text = cut(&cell.text, *width);
         let room = width.saturating_sub(text.width());
+        let (before, after) = match side {
+            Side::Left => (owed, room),
+            Side::Right => (owed + room, 0),
+        };
         // Blanks are written only when something follows them, so that no line ends in blanks.
-        let before = owed + if column.side == Side::Right { room } else { 0 };
         if text.is_empty() {
             owed = before;
         } else {
@@ -125,39 +145,58 @@ fn line(
             line.push_str(&paint(cell, &text));
             owed = 0;
         }
-        owed += 2 + if column.side == Side::Left { room } else { 0 };
+        owed += 2 + after;
     }
     line.push('\n');
     line
 }
 
-fn widths(columns: &[Column], rows: &[Vec<Cell>], limit: Option<usize>) -> Vec<usize> {
-    let mut widths: Vec<_> = columns
+/// As wide as each column would be where nothing limits it.
+fn wanted(columns: &[Column], rows: &[Vec<Cell>]) -> Vec<usize> {
+    columns
         .iter()
         .enumerate()
         .map(|(at, column)| {
-            let cells = rows.iter().filter_map(|row| row.get(at));
-            let widest = cells.map(|cell| cell.text.width()).max().unwrap_or(0);
-            widest.max(column.title.width())
+            let cells = rows.iter().map(|row| row[at].text.width());
+            cells.max().unwrap_or(0).max(column.title.width())
         })
-        .collect();
-    let Some(limit) = limit else { return widths };
-    let between = 2 * columns.len().saturating_sub(1);
-    loop {
-        let over = (widths.iter().sum::<usize>() + between).saturating_sub(limit);
-        let shrinkable = |at: &usize| {
-            columns[*at]
-                .shrinks_to
-                .is_some_and(|least| widths[*at] > least)
+        .collect()
+}
+
+/// Leaves columns out until the rest would fit if all that may shrink did.
+fn spare(columns: &[Column], widths: &[usize], shown: &mut Vec<usize>, limit: usize) {
+    let least = |at: &usize| {
+        columns[*at]
+            .shrinks_to
+            .map_or(widths[*at], |to| to.min(widths[*at]))
+    };
+    while total(shown.iter().map(least)) > limit {
+        let easiest = shown
+            .iter()
+            .enumerate()
+            .filter(|(_, at)| columns[**at].spare > 0)
+            .max_by_key(|(_, at)| columns[**at].spare);
+        match easiest {
+            Some((place, _)) => shown.remove(place),
+            None => return,
         };
-        let widest = (0..columns.len())
-            .filter(shrinkable)
-            .max_by_key(|at| widths[*at]);
-        match widest {
-            Some(at) if over > 0 => widths[at] -= 1,
-            _ => return widths,
+    }
+}
+
+/// Takes from the widest of the columns that may shrink, until all fit or none can any more.
+fn shrink(columns: &[Column], widths: &mut [usize], shown: &[usize], limit: usize) {
+    while total(shown.iter().map(|at| widths[*at])) > limit {
+        let can = |at: &&usize| columns[**at].shrinks_to.is_some_and(|to| widths[**at] > to);
+        match shown.iter().filter(can).max_by_key(|at| widths[**at]) {
+            Some(at) => widths[*at] -= 1,
+            None => return,
         }
     }
+}
+
+/// The width of columns of these widths, two blanks between them.
+fn total(widths: impl ExactSizeIterator<Item = usize>) -> usize {
+    2 * widths.len().saturating_sub(1) + widths.sum::<usize>()
 }
 
 /// The text within `width` columns; a cut one ends in `…`.
@@ -221,6 +260,31 @@ mod tests {
             Some(5),
             "STATUS   NAME    DONE\nrunning  a-ver…    7%\n",
         );
+    }
+
+    #[test]
+    fn what_can_be_spared_goes_first() {
+        let columns = [
+            words("ID"),
+            shrinking("NAME", 4),
+            words("TYPE").spared(2),
+            words("STEP").spared(1),
+        ];
+        let row = vec!["1".into(), "orders".into(), "csv".into(), "data".into()];
+        for (width, expected) in [
+            (99, "ID  NAME    TYPE  STEP\n1   orders  csv   data\n"),
+            (21, "ID  NAME   TYPE  STEP\n1   orde…  csv   data\n"),
+            (18, "ID  NAME    STEP\n1   orders  data\n"),
+            (10, "ID  NAME\n1   orders\n"),
+            (1, "ID  NAME\n1   ord…\n"),
+        ] {
+            let rows = std::slice::from_ref(&row);
+            assert_eq!(
+                render(&columns, rows, Some(width), Paint::Plain),
+                expected,
+                "{width}"
+            );
+        }
     }
 
     #[test]

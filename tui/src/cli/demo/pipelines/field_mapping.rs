@@ -90,7 +90,10 @@ pub(crate) fn run(desk: &Desk, files: Files<'_>, tally: &mut Tally) -> Result<()
         p.total_bytes = bytes;
     });
 
-    desk.step(1, format!("{} columns to be written", mapping.fields.len()));
+    desk.step(
+        1,
+        format!("columns to be written: {}", mapping.fields.len()),
+    );
     let names = sheet::header(&mut sheet::open(files.input)?, files.input)?;
     let plan = mapping
         .fields
