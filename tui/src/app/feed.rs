@@ -16,6 +16,9 @@ pub(super) fn take(app: &mut App, message: &Message) {
     };
     let status = |app: &App| id.and_then(|id| app.mirror.get(id)).map(|job| job.status);
     let before = status(app);
+    if let Message::Subscribed(said) = message {
+        welcome_back(app, said.epoch);
+    }
     let changed = app.mirror.apply(message);
     if before != status(app) || app.filters.is_typed() {
         app.rows.spoil();
@@ -35,6 +38,21 @@ pub(super) fn take(app: &mut App, message: &Message) {
             app.rows.spoil();
         }
     }
+}
+
+/// After a cut: says that we are back, and whether it is the same daemon.
+fn welcome_back(app: &mut App, epoch: u64) {
+    let Some((away_ms, other)) = app.link.greet(epoch) else {
+        return;
+    };
+    let seconds = away_ms.div_ceil(1_000).max(1);
+    let anew = if other {
+        ": the daemon was started anew in the meantime"
+    } else {
+        ""
+    };
+    let text = format!("connected again after {seconds}s{anew}");
+    app.toast = Some(Toast::new(Tone::Done, text, app.now.mono));
 }
 
 /// The connection stands differently.

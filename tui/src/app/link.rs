@@ -11,6 +11,10 @@ pub(crate) struct Link {
     lost_at: Option<Timestamp>,
     /// Whether it ever stood.
     pub(crate) ever: bool,
+    /// The daemon's run that was heard last.
+    epoch: Option<u64>,
+    /// How long the connection was away, from its return until the first word on it.
+    away_ms: Option<u64>,
 }
 
 /// Where the connection stands.
@@ -36,6 +40,8 @@ impl Link {
             state: State::Connecting,
             lost_at: None,
             ever: false,
+            epoch: None,
+            away_ms: None,
         }
     }
 
@@ -54,11 +60,18 @@ impl Link {
         let was_up = self.is_up();
         self.state = state;
         if self.is_up() {
+            self.away_ms = self.lost_at.map(|lost| now.ms_since(lost));
             self.lost_at = None;
             self.ever = true;
         } else if was_up {
             self.lost_at = Some(now);
         }
         was_up && !self.is_up()
+    }
+
+    /// The daemon says which run of its it is; after a return: how long we were away, and whether it was started anew.
+    pub(crate) fn greet(&mut self, epoch: u64) -> Option<(u64, bool)> {
+        let other = self.epoch.replace(epoch).is_some_and(|old| old != epoch);
+        self.away_ms.take().map(|away| (away, other))
     }
 }

@@ -51,9 +51,9 @@ const fn fixed(column: Column, width: u16) -> Need {
 /// In the order on the screen.
 const NEEDS: [Need; 10] = [
     fixed(Column::Status, 13),
-    need(Column::Name, [16, 24, 44], 4),
+    need(Column::Name, [16, 24, 44], 3),
     need(Column::Owner, [8, 10, 14], 1),
-    need(Column::Step, [14, 17, 24], 2),
+    need(Column::Step, [14, 17, 24], 1),
     fixed(Column::StepNumber, 4),
     need(Column::Bar, [6, 10, 30], 2),
     fixed(Column::Percent, 5),

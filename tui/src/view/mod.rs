@@ -150,7 +150,7 @@ fn arrange(area: Rect, screen: Screen, empty: bool) -> Layout {
 /// The list, and the chosen job where there is room for it.
 fn split(area: Rect, body: Rect) -> (Rect, Option<Rect>) {
     if area.width >= BESIDE_FROM {
-        let beside = (area.width * 3 / 8).min(84);
+        let beside = (area.width * 3 / 8).min(70);
         let list = Rect {
             width: body.width - beside - 1,
             ..body

@@ -86,6 +86,25 @@ fn after_a_reset_rows_stay_until_the_snapshot_is_whole() {
 }
 
 #[test]
+fn coming_back_is_told_and_whether_it_is_the_same_daemon() {
+    let mut person = Person::with([job(1)]);
+    assert_eq!(person.toast(), "");
+    person.cut(1_000);
+    person.wait(6_000);
+    person.link(State::Connected);
+    person.subscribed(7, false);
+    assert_eq!(person.toast(), "connected again after 6s");
+    person.cut(1_000);
+    person.wait(2_500);
+    person.link(State::Connected);
+    person.subscribed(8, true);
+    assert_eq!(
+        person.toast(),
+        "connected again after 3s: the daemon was started anew in the meantime"
+    );
+}
+
+#[test]
 fn an_answer_to_a_request_may_come_after_its_effect() {
     let mut person = Person::with([job(1)]);
     let id = job(1).id;
