@@ -5,6 +5,7 @@ mod commands;
 mod feed;
 mod guard;
 mod harness_itself;
+mod job_control;
 mod lifecycle;
 mod network;
 mod producers;

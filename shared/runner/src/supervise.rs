@@ -320,8 +320,9 @@ impl Supervisor {
         }
         terminal.take_back();
         self.say(Tell::Message(STOPPED.to_owned())).await;
-        // Once we are stopped nothing leaves us any more: the moment is for the words above.
-        tokio::time::sleep(Duration::from_millis(30)).await;
+        // Once we are stopped nothing leaves us any more: the moment is for the words above, which a reporter says within
+        // a twentieth of a second. If they come too late nothing is lost but the words.
+        tokio::time::sleep(Duration::from_millis(80)).await;
         self.stop_ourselves(signal);
     }
 
