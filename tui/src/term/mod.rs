@@ -16,6 +16,7 @@ mod look;
 mod network;
 mod pace;
 mod panics;
+mod signals;
 mod stage;
 
 pub(crate) use look::When;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crossterm::event::EventStream;
 use futures_util::StreamExt;
 use ratatui::Terminal;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::SignalKind;
 
 use super::alarm::Alarm;
 use super::backend::Quiet;
@@ -20,6 +20,7 @@ use super::look;
 use super::network::Network;
 use super::pace::{Pace, Wanted};
 use super::panics::Watch;
+use super::signals::Signals;
 use super::{Error, Goodbye, Options};
 use crate::app::{App, Effect, Event, Settings, update};
 use crate::{clock, view};
@@ -254,7 +255,7 @@ impl Stage {
         let asked = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
         if asked.is_ok() {
             // A shell without job control does not stop us: then we are simply back.
-            let _ = tokio::time::timeout(SUSPENDS_WITHIN, self.signals.continued.recv()).await;
+            let _ = tokio::time::timeout(SUSPENDS_WITHIN, self.signals.continued()).await;
         }
         self.guard = Some(Guard::take().map_err(Error::Terminal)?);
         self.keys = Some(EventStream::new());
@@ -273,38 +274,6 @@ impl Stage {
             line: Some(line),
             signal: None,
         }
-    }
-}
-
-/// The signals that end the screen, and the one that continues it.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-    quit: Signal,
-    continued: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-            quit: signal(SignalKind::quit())?,
-            continued: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
-        })
-    }
-
-    /// The number of the next signal that is to end the screen.
-    async fn next(&mut self) -> i32 {
-        let kind = tokio::select! {
-            _ = self.terminate.recv() => SignalKind::terminate(),
-            _ = self.interrupt.recv() => SignalKind::interrupt(),
-            _ = self.hangup.recv() => SignalKind::hangup(),
-            _ = self.quit.recv() => SignalKind::quit(),
-        };
-        kind.as_raw_value()
     }
 }
 

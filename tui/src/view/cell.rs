@@ -112,7 +112,7 @@ pub(super) fn line(area: Rect, nth: u16) -> Rect {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
 
     #[test]
