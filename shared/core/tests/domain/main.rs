@@ -9,4 +9,5 @@ mod made;
 mod malformed;
 mod mirror;
 mod model;
+mod permission;
 mod report;
