@@ -36,6 +36,7 @@ pub struct Board {
     pub(super) unfinished: usize,
     pub(super) pending: usize,
     revision: u64,
+    newest: JobId,
     /// Whether there is room for new jobs.
     pub(super) accepting: bool,
 }
@@ -78,6 +79,7 @@ impl Board {
             unfinished: 0,
             pending: 0,
             revision: 0,
+            newest: JobId(0),
             accepting: true,
         };
         for record in records {
@@ -118,10 +120,22 @@ impl Board {
         }
     }
 
+    /// The id of a new job: greater than every one that was given before, so that jobs made within one millisecond, or
+    /// after the clock was set back, still sort in the order of their making.
+    pub(super) fn fresh_id(&self, now: Now, random: u128) -> JobId {
+        let id = JobId::new(now.wall, random);
+        if id > self.newest {
+            id
+        } else {
+            JobId(self.newest.0 + 1)
+        }
+    }
+
     /// Puts a new or a loaded job on the board and gives it a revision.
     pub(super) fn insert(&mut self, mut job: Job, bond: Bond, now: Now) -> JobId {
         let id = job.id();
         self.revision += 1;
+        self.newest = self.newest.max(id);
         job.state.revision = self.revision;
         if let Some(idempotency) = &job.spec.idempotency {
             self.keys

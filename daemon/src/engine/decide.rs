@@ -121,7 +121,7 @@ impl Board {
             };
         }
         self.check_room(new.status == Some(Status::Pending))?;
-        let id = JobId::new(now.wall, random());
+        let id = self.fresh_id(now, random());
         let job = create::build(id, owner, new, &self.settings.limits, now)?;
         let id = self.insert(job, Bond::default(), now);
         self.announce(id, outcome);
@@ -268,7 +268,7 @@ impl Board {
             ));
         }
         self.check_room(true)?;
-        let again = create::again(JobId::new(now.wall, random()), old, now);
+        let again = create::again(self.fresh_id(now, random()), old, now);
         let again = self.insert(again, Bond::default(), now);
         self.announce(again, outcome);
         self.write(again, outcome);

@@ -586,3 +586,20 @@ fn a_full_disk_and_a_full_queue_refuse_new_jobs_only() {
         "what is under way is finished"
     );
 }
+
+#[test]
+fn jobs_of_one_millisecond_sort_in_the_order_of_their_making() {
+    let mut desk = Desk::new();
+    // The dice fall ever lower, and then the clock is set back.
+    let mut ids = Vec::new();
+    for round in 0..20_u128 {
+        desk.dice = 1_000 - 2 * round;
+        if round == 10 {
+            desk.now.wall = desk.now.wall.plus_ms(-60_000);
+        }
+        ids.push(desk.create(csv()).unwrap().id());
+    }
+    assert!(ids.is_sorted(), "{ids:?}");
+    ids.dedup();
+    assert_eq!(ids.len(), 20);
+}

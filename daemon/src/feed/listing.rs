@@ -1,7 +1,5 @@
 //! The live set as a list: `GET /api/jobs` and `list_jobs`, filtered, paged, or only what changed.
 
-use std::sync::Arc;
-
 use jiff::tz::TimeZone;
 use jobtop_core::access::Identity;
 use jobtop_core::job::refusal::{Code, Refusal};
@@ -9,7 +7,7 @@ use jobtop_core::proto::body::JobsAnswer;
 use jobtop_core::proto::request::ListJobs;
 use jobtop_core::proto::view::View;
 use jobtop_core::query::{Field, Query, Today};
-use jobtop_core::{Job, JobId, Now};
+use jobtop_core::{Job, JobId, Now, UserId};
 
 use super::hub::Hub;
 
@@ -28,20 +26,45 @@ pub fn list(hub: &Hub, wanted: &ListJobs, who: &Identity, now: Now) -> Result<Jo
         Some(limit) => usize::try_from(limit).unwrap_or(PAGE).min(PAGE),
         None => PAGE,
     };
-    let filter = filter(wanted, now)?;
-    let view = |job: &Arc<Job>| {
-        let seen = who.sees(&job.spec.user)
-            && wanted
-                .user_id
-                .as_ref()
-                .is_none_or(|user| *user == job.spec.user);
-        let view = seen.then(|| job.view(now.mono))?;
-        filter.matches(&view, now.wall).then_some(view)
+    let fits = Fits {
+        who,
+        user: wanted.user_id.as_ref(),
+        filter: filter(wanted, now)?,
+        now,
     };
     match wanted.after {
-        Some(after) => changed(hub, wanted.epoch, after, limit, who, view),
-        None => present(hub, wanted, limit, view),
+        Some(after) => changed(hub, wanted, after, limit, who, &fits),
+        None => present(hub, wanted, limit, &fits),
     }
+}
+
+/// Which jobs are listed.
+struct Fits<'a> {
+    who: &'a Identity,
+    user: Option<&'a UserId>,
+    filter: Query,
+    now: Now,
+}
+
+impl Fits<'_> {
+    /// Whether the job is one of those asked about, whatever becomes of it: its owner never changes.
+    fn sees(&self, job: &Job) -> bool {
+        let owner = &job.spec.user;
+        self.who.sees(owner) && self.user.is_none_or(|user| user == owner)
+    }
+
+    /// The job as it is said, if the filter lets it through.
+    fn view(&self, job: &Job) -> Option<View> {
+        let view = job.view(self.now.mono);
+        self.filter.matches(&view, self.now.wall).then_some(view)
+    }
+}
+
+fn bad_cursor() -> Refusal {
+    Refusal::new(
+        Code::BadQuery,
+        "cursor: give back the nextCursor of an earlier answer",
+    )
 }
 
 /// The filter that `q`, `status` and `type` make together.
@@ -73,22 +96,21 @@ fn present(
     hub: &Hub,
     wanted: &ListJobs,
     limit: usize,
-    view: impl Fn(&Arc<Job>) -> Option<View>,
+    fits: &Fits<'_>,
 ) -> Result<JobsAnswer, Refusal> {
     let before: Option<JobId> = match &wanted.cursor {
-        Some(cursor) => Some(cursor.parse().map_err(|_| {
-            Refusal::new(
-                Code::BadQuery,
-                "cursor: give back the nextCursor of an earlier answer",
-            )
-        })?),
+        Some(cursor) => Some(cursor.parse().map_err(|_| bad_cursor())?),
         None => None,
     };
     let listing = hub.all();
     let mut jobs = listing.jobs;
     jobs.retain(|job| before.is_none_or(|before| job.id() < before));
     jobs.sort_unstable_by_key(|job| std::cmp::Reverse(job.id()));
-    let mut views: Vec<View> = jobs.iter().filter_map(view).take(limit + 1).collect();
+    let listed = jobs
+        .iter()
+        .filter(|job| fits.sees(job))
+        .filter_map(|job| fits.view(job));
+    let mut views: Vec<View> = listed.take(limit + 1).collect();
     let more = views.len() > limit;
     views.truncate(limit);
     Ok(JobsAnswer {
@@ -103,11 +125,11 @@ fn present(
 /// What changed after a revision, in the order of revisions.
 fn changed(
     hub: &Hub,
-    epoch: Option<u64>,
+    wanted: &ListJobs,
     after: u64,
     limit: usize,
     who: &Identity,
-    view: impl Fn(&Arc<Job>) -> Option<View>,
+    fits: &Fits<'_>,
 ) -> Result<JobsAnswer, Refusal> {
     let gone = || {
         Refusal::new(
@@ -115,30 +137,44 @@ fn changed(
             "Revisions of another run of the daemon, or too old: ask again without after",
         )
     };
-    if epoch != Some(hub.epoch()) {
+    if wanted.epoch != Some(hub.epoch()) {
         return Err(gone());
     }
+    // A later page of the same answer goes on where the one before it ended.
+    let after = match &wanted.cursor {
+        Some(cursor) => cursor.parse::<u64>().map_err(|_| bad_cursor())?.max(after),
+        None => after,
+    };
     let listing = hub.since(after).ok_or_else(gone)?;
-    let mut views: Vec<View> = listing
-        .jobs
-        .iter()
-        .filter_map(view)
-        .take(limit + 1)
+    let mut removed: Vec<JobId> = listing
+        .removed
+        .into_iter()
+        .filter(|(_, owner)| who.sees(owner))
+        .map(|(id, _)| id)
         .collect();
-    let more = views.len() > limit;
-    views.truncate(limit);
-    let revision = views
-        .last()
-        .filter(|_| more)
-        .map_or(listing.revision, |last| last.revision);
+    let (mut views, mut revision, mut more) = (Vec::new(), listing.revision, false);
+    for job in listing.jobs.iter().filter(|job| fits.sees(job)) {
+        match fits.view(job) {
+            // It may have been listed before it changed.
+            None => removed.push(job.id()),
+            Some(_) if views.len() == limit => {
+                more = true;
+                break;
+            }
+            Some(view) => {
+                if views.len() + 1 == limit {
+                    revision = view.revision;
+                }
+                views.push(view);
+            }
+        }
+    }
+    if !more {
+        revision = listing.revision;
+    }
     Ok(JobsAnswer {
         jobs: views,
-        removed: listing
-            .removed
-            .into_iter()
-            .filter(|(_, owner)| who.sees(owner))
-            .map(|(id, _)| id)
-            .collect(),
+        removed,
         // The next page begins after the last job of this one.
         next_cursor: more.then(|| revision.to_string()),
         revision,

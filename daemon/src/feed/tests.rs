@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::{SinkExt, StreamExt};
 use jobtop_core::access::{Identity, Role};
 use jobtop_core::policy::Limits;
+use jobtop_core::proto::request::ListJobs;
 use jobtop_core::proto::stored::StoredJob;
 use jobtop_core::{Job, JobId, Now, Timestamp, UserId};
 use serde_json::{Value, json};
@@ -15,6 +16,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role as Side;
 
 use super::hub::Hub;
+use super::listing;
 use super::session::{self, Peer, Shared};
 use crate::clock::Clock;
 use crate::engine::command::{Answer, Command, Control};
@@ -435,4 +437,44 @@ async fn going_down_is_said() {
     let mut client = house.client("analyst1", Role::User, 1 << 20).await;
     house.closing.send(true).unwrap();
     assert_eq!(client.next().await, json!({"type": "close", "code": 1001}));
+}
+
+#[test]
+fn a_listing_of_changes_says_what_no_longer_fits_and_goes_on_page_by_page() {
+    let mut house = House::new();
+    let slow = house.show(1, "analyst1", 10.0);
+    let fast = house.show(2, "analyst1", 20.0);
+    let position = house.revision;
+    house.show(1, "analyst1", 60.0);
+    house.show(2, "analyst1", 30.0);
+    house.show(3, "analyst2", 99.0);
+    let who = Identity {
+        user: UserId::new("analyst1").unwrap(),
+        role: Role::User,
+        may_assume: false,
+    };
+    let mut wanted = ListJobs {
+        q: Some("progress<50".into()),
+        after: Some(position),
+        epoch: Some(77),
+        ..ListJobs::default()
+    };
+    let answer = listing::list(&house.hub, &wanted, &who, NOW).unwrap();
+    assert_eq!(
+        answer.jobs.iter().map(|job| job.id).collect::<Vec<_>>(),
+        [fast]
+    );
+    assert_eq!(answer.removed, [slow]);
+
+    wanted.q = None;
+    wanted.limit = Some(1);
+    let first = listing::list(&house.hub, &wanted, &who, NOW).unwrap();
+    assert_eq!(first.jobs[0].id, slow);
+    wanted.cursor = first.next_cursor;
+    let second = listing::list(&house.hub, &wanted, &who, NOW).unwrap();
+    assert_eq!(second.jobs[0].id, fast);
+    assert_eq!(
+        (second.next_cursor, second.revision),
+        (None, house.revision)
+    );
 }
