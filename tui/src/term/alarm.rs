@@ -24,7 +24,7 @@ impl Alarm {
         let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
         #[expect(
             deprecated,
-            reason = "sound for an OwnedFd, which stays open and the same as long as it lives; the successor is unsafe"
+            reason = "sound for an OwnedFd, which stays open and the same as long as it lives; its successor asks for a proof"
         )]
         AsyncFd::with_interest(timer, Interest::READABLE).map(Self)
     }
