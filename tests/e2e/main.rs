@@ -13,4 +13,5 @@ mod runner;
 mod said;
 mod screen;
 mod seed_protocol;
+mod streams;
 mod tidy;

@@ -95,6 +95,16 @@ impl Leader {
     }
 }
 
+/// Takes notice of an orphan that came to us and has ended, so that it does not stay as a zombie.
+pub(crate) fn bury(pid: i32) {
+    if let Some(pid) = Pid::from_raw(pid) {
+        let _ = waitid(
+            WaitId::Pid(pid),
+            WaitIdOptions::EXITED | WaitIdOptions::NOHANG,
+        );
+    }
+}
+
 /// Sends a signal to one process, and to no other that may have got its id since it was counted.
 pub(crate) fn signal_member(proc: &Proc, member: &Member, signal: Signal) {
     let Some(pid) = Pid::from_raw(member.pid) else {

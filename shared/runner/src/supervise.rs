@@ -7,7 +7,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use jobtop_core::job::control::Action;
-use rustix::process::{Signal, getpgrp, getpid, getppid, getsid, kill_process};
+use rustix::process::{
+    Signal, getpgrp, getpid, getppid, getsid, kill_process, set_child_subreaper,
+};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -40,7 +42,8 @@ pub struct Start {
     pub hidden: Vec<&'static str>,
     /// The time between SIGTERM and SIGKILL.
     pub grace: Duration,
-    /// Whether we stand between a shell and the command: signals are passed on, the terminal is lent.
+    /// Whether this process stands between a shell and this one command: signals are passed on, the terminal is lent,
+    /// orphans are adopted.
     pub in_front: bool,
 }
 
@@ -108,15 +111,19 @@ pub fn start(start: &Start) -> io::Result<Running> {
     } else {
         Signals::none()
     };
+    // Before the command begins: what it leaves behind comes to us then, and a cancel finds it.
+    let adopter = (start.in_front && set_child_subreaper(Some(getpid())).is_ok())
+        .then(|| getpid().as_raw_nonzero().get());
     let mut terminal = start.in_front.then(Terminal::of_session).flatten();
     let mut command = command(start)?;
     let leader = Leader::start(&mut command, terminal.as_mut())?;
     let pid = leader.pid().as_raw_nonzero().get();
+    let census = || Census::new(proc.clone(), pid).adopting(adopter);
     let (asks, asked) = mpsc::channel(8);
     let (tell, tells) = mpsc::channel(32);
     let supervisor = Supervisor {
-        census: Census::new(proc.clone(), pid),
-        watch: Watch::new(proc.clone(), pid),
+        watch: Watch::new(proc.clone(), census()),
+        census: census(),
         proc,
         leader,
         terminal,

@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::census::Census;
+use crate::leader::bury;
 use crate::observe::{Observer, Reading};
 use crate::proc::Proc;
 
@@ -24,6 +25,9 @@ struct Looker {
     census: Census,
     observer: Observer,
     looks: u32,
+    /// The orphans that the last look found ended. They are buried at the next: whoever started one of them as a process
+    /// of its own has taken notice by then.
+    ended: Vec<i32>,
 }
 
 /// The alternation of looking and resting.
@@ -42,13 +46,14 @@ enum State {
 }
 
 impl Watch {
-    /// Watches the family of `leader`.
-    pub(crate) fn new(proc: Proc, leader: i32) -> Self {
+    /// Watches the family that the census counts.
+    pub(crate) fn new(proc: Proc, census: Census) -> Self {
         let looker = Looker {
-            census: Census::new(proc.clone(), leader),
+            census,
             proc,
             observer: Observer::default(),
             looks: 0,
+            ended: Vec::new(),
         };
         Self {
             state: State::Resting(Box::new(looker), Instant::now() + INTERVAL / 4),
@@ -97,6 +102,11 @@ impl Looker {
             self.census.family()
         };
         self.looks = self.looks.wrapping_add(1);
+        let ended = self.census.to_bury(&family);
+        for pid in ended.iter().filter(|pid| self.ended.contains(pid)) {
+            bury(*pid);
+        }
+        self.ended = ended;
         let files: Vec<_> = family
             .iter()
             .filter(|member| !member.stat.is_gone())

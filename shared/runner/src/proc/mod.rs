@@ -71,6 +71,12 @@ impl Proc {
         Some(found)
     }
 
+    /// The file of the program that a process runs.
+    #[must_use]
+    pub fn program(&self, pid: i32) -> Option<PathBuf> {
+        fs::read_link(self.of(pid).join("exe")).ok()
+    }
+
     /// Every process there is.
     #[must_use]
     pub fn all(&self) -> Vec<i32> {
