@@ -1,7 +1,7 @@
 //! The state of the screen and how it changes: no I/O, no ratatui, no clock.
 //!
-//! [`App`] is all there is; [`update`] is the only way it changes, and what it can't do itself it returns as
-//! [`Effect`]s. One mode or screen a file. Reading order: [`event`], [`update`], [`rows`], [`filters`], [`act`],
+//! [`App`] is all there is; [`update()`] is the only way it changes, and what it can't do itself it returns as
+//! [`Effect`]s. One mode or screen a file. Reading order: [`event`], [`mod@update`], [`rows`], [`filters`], [`act`],
 //! [`link`], then the modes ([`browse`], [`typing`], [`confirm`], [`help`]).
 
 use std::collections::{BTreeMap, HashMap};

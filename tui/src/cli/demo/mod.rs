@@ -42,7 +42,7 @@ mod summary;
 mod talk;
 
 /// How long the sink takes for an answer, at least: this is what sets the pace of the demo.
-const LATENCY: Duration = Duration::from_millis(75);
+const LATENCY: Duration = Duration::from_millis(60);
 /// Batches that an upload should have.
 const BATCHES: u64 = 200;
 
