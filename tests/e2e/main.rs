@@ -9,6 +9,7 @@ mod job_control;
 mod lifecycle;
 mod network;
 mod producers;
+mod reattach;
 mod runner;
 mod said;
 mod screen;
