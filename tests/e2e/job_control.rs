@@ -63,6 +63,15 @@ fn ctrl_c_ends_the_script_around_it_and_a_killed_command_leaves_no_raw_terminal(
     });
     let text = pty.text();
     assert!(!text.contains("after"), "{text}");
+    // The same where the terminal stays with a pipeline.
+    pty.press("bash -c \"$J run -- sh -c 'echo ag''ain; sleep 1004' | cat; echo af''ter\"\r");
+    pty.wait_text("again");
+    pty.press("\u{3}");
+    pty.press_until("echo co''des $?\r", "its code", |text| {
+        text.contains("codes 130")
+    });
+    let text = pty.text();
+    assert!(!text.contains("after"), "{text}");
     let failed = wait::until("the failed job", || {
         let job = daemon.get("/api/jobs").json()["jobs"][0].clone();
         (job["status"] == "failed").then_some(job)

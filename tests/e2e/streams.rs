@@ -94,6 +94,27 @@ fn a_reader_that_leaves_ends_the_command_by_sigpipe() {
 }
 
 #[test]
+fn a_pipe_that_the_command_closes_is_closed() {
+    let home = Home::new();
+    let _daemon = home.daemon(Setup::unix());
+    let mut child = home
+        .jobtop(&["run", "--", "sh", "-c", "echo all; exec sleep 1009 <&- >&-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut said = String::new();
+    let mut stdout = child.stdout.take().expect("a pipe");
+    stdout.read_to_string(&mut said).expect("it is closed");
+    assert_eq!(said, "all\n");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    wait::until("nobody to write to", || stdin.write_all(b"x").err());
+    let runner = i32::try_from(child.id()).expect("a pid is small");
+    process::signal(runner, Signal::TERM);
+    assert_eq!(child.wait().expect("it ends").code(), Some(128 + 15));
+}
+
+#[test]
 fn a_cancel_finds_who_left_the_group_and_lost_its_parent() {
     let home = Home::new();
     let daemon = home.daemon(Setup::unix());

@@ -92,6 +92,22 @@ pub(crate) fn without_ttou<T>(act: impl FnOnce() -> T) -> T {
     }
 }
 
+/// Lets go of this process's own stdin and stdout: both become `/dev/null`. Who stands between must not hold a pipe open
+/// that the command has closed, or its reader would wait for an end that came long ago.
+pub(crate) fn let_go_of_streams() -> io::Result<()> {
+    let null = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/null")?;
+    for stream in [libc::STDIN_FILENO, libc::STDOUT_FILENO] {
+        // SAFETY: both numbers stay open descriptors; whoever writes to stdout from now on writes to nobody.
+        if unsafe { libc::dup2(null.as_raw_fd(), stream) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
 /// Ends this process by that signal, whatever was arranged for it before: whoever waits for us learns how we ended from
 /// the kernel itself. Does nothing for a signal that ends nobody.
 pub(crate) fn die_of(signal: Signal) {

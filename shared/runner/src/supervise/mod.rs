@@ -7,22 +7,24 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use jobtop_core::job::control::Action;
-use rustix::process::{
-    Signal, getpgrp, getpid, getppid, getsid, kill_process, set_child_subreaper,
-};
+use rustix::process::{Signal, getpid, set_child_subreaper};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::census::{Census, Member};
+use crate::census::Census;
 use crate::ending::Exit;
 use crate::exec;
-use crate::ladder::{Answer, Effect, Ladder, Look, Push};
+use crate::ladder::{Effect, Ladder, Look, Push};
 use crate::leader::{Change, Leader, signal_member};
-use crate::observe::Reading;
 use crate::proc::Proc;
 use crate::signals::Signals;
 use crate::terminal::Terminal;
 use crate::watch::Watch;
+
+mod at_terminal;
+mod tell;
+
+pub use tell::{Cause, Ending, Tell, die_likewise};
 
 /// The time between SIGTERM and SIGKILL, unless another is given.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -30,8 +32,6 @@ pub const GRACE: Duration = Duration::from_secs(10);
 const STOP: u64 = 1 << (libc::SIGSTOP - 1);
 /// How often the processes are looked at while a request is under way: soon at first, then less often.
 const STEPS_MS: [u64; 5] = [2, 5, 10, 20, 50];
-/// What is said while the command is stopped from its terminal.
-const STOPPED: &str = "stopped at its terminal: fg or bg continues it";
 
 /// What to start and how.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub struct Start {
     /// The time between SIGTERM and SIGKILL.
     pub grace: Duration,
     /// Whether this process stands between a shell and this one command: signals are passed on, the terminal is lent,
-    /// orphans are adopted.
+    /// orphans are adopted, and our own stdin and stdout are let go of once the command has them.
     pub in_front: bool,
 }
 
@@ -56,50 +56,6 @@ pub struct Running {
     pub asks: mpsc::Sender<Action>,
     /// What there is to say of it; closed after [`Tell::Ended`].
     pub tells: mpsc::Receiver<Tell>,
-}
-
-/// Something to say of a command.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Tell {
-    /// How far it is.
-    Progress(Reading),
-    /// What it does just now; empty when there is nothing to say any more.
-    Message(String),
-    /// What came of a request.
-    Answer(Answer),
-    /// How it ended.
-    Ended(Ending),
-}
-
-/// The end of a command.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Ending {
-    /// How its process ended.
-    pub exit: Exit,
-    /// Why.
-    pub cause: Cause,
-}
-
-/// Why a command ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Cause {
-    /// By itself, or nobody knows.
-    Itself,
-    /// Somebody had asked for a cancel.
-    Cancel,
-    /// Ctrl-C or Ctrl-\ at the terminal that was lent to it, and it did not object. Everybody at that terminal means
-    /// to end then: see [`die_likewise`].
-    Keyboard,
-}
-
-/// Ends this process as the command ended at the keyboard, so that a shell script around us ends as it would have without
-/// us. Returns only if it did not end by such a signal.
-pub fn die_likewise(ending: Ending) {
-    if let (Cause::Keyboard, Exit::Signal(signal)) = (ending.cause, ending.exit)
-        && let Some(signal) = Signal::from_named_raw(signal)
-    {
-        exec::die_of(signal);
-    }
 }
 
 /// Starts the command at once. Must be called within a tokio runtime with its time and I/O drivers.
@@ -117,6 +73,10 @@ pub fn start(start: &Start) -> io::Result<Running> {
     let mut terminal = start.in_front.then(Terminal::of_session).flatten();
     let mut command = command(start)?;
     let leader = Leader::start(&mut command, terminal.as_mut())?;
+    if start.in_front {
+        // It only means that a reader learns of the end a little later.
+        let _ = exec::let_go_of_streams();
+    }
     let pid = leader.pid().as_raw_nonzero().get();
     let census = || Census::new(proc.clone(), pid).adopting(adopter);
     let (asks, asked) = mpsc::channel(8);
@@ -129,6 +89,7 @@ pub fn start(start: &Start) -> io::Result<Running> {
         terminal,
         ladder: Ladder::new(start.grace),
         step: 0,
+        passed: None,
         exit: None,
         asked: Some(asked),
         tell,
@@ -164,6 +125,8 @@ struct Supervisor {
     ladder: Ladder,
     /// How many looks the present request has had.
     step: usize,
+    /// The last signal that was passed on.
+    passed: Option<Signal>,
     exit: Option<Exit>,
     asked: Option<mpsc::Receiver<Action>>,
     tell: mpsc::Sender<Tell>,
@@ -212,14 +175,17 @@ impl Supervisor {
     async fn pass_on(&mut self, number: libc::c_int) {
         match number {
             libc::SIGCONT => self.woken().await,
+            libc::SIGTSTP if self.ladder.holds() => self.stop_ourselves(number),
             libc::SIGTSTP => self.leader.signal_group(Signal::TSTP),
             number => {
                 let Some(signal) = Signal::from_named_raw(number) else {
                     return;
                 };
+                self.passed = Some(signal);
                 self.leader.signal_group(signal);
                 // Who presses Ctrl-C on a command that was paused from afar means its end, not its end one day.
-                if self.ladder.holds() && signal != Signal::WINCH {
+                let ends = [Signal::INT, Signal::QUIT, Signal::TERM, Signal::HUP];
+                if self.ladder.holds() && ends.contains(&signal) {
                     self.leader.signal_group(Signal::CONT);
                 }
             }
@@ -274,18 +240,6 @@ impl Supervisor {
         }
     }
 
-    /// While the command is paused from afar the keys are ours, so that Ctrl-C and Ctrl-Z still do something.
-    fn settle_terminal(&mut self, answer: &Answer) {
-        let Some(terminal) = &mut self.terminal else {
-            return;
-        };
-        match (answer.action, answer.ok) {
-            (Action::Pause, true) => terminal.take_back(),
-            (Action::Resume, true) if terminal.is_ours() => terminal.lend(self.leader.pid()),
-            _ => {}
-        }
-    }
-
     /// Sends a signal to everybody: to the group at once, to those who left it one by one.
     fn push(&mut self, push: Push) {
         let signal = match push {
@@ -304,74 +258,6 @@ impl Supervisor {
         }
     }
 
-    /// The command was stopped, and not by the ladder: as a shell's job would be, from its terminal.
-    async fn stopped(&mut self, signal: i32) {
-        if self.ladder.holds() || self.ladder.is_cancelling() {
-            return;
-        }
-        let Some(terminal) = &mut self.terminal else {
-            return;
-        };
-        let wants_terminal = signal == libc::SIGTTIN || signal == libc::SIGTTOU;
-        if wants_terminal && terminal.is_ours() {
-            terminal.lend(self.leader.pid());
-            self.leader.signal_group(Signal::CONT);
-            return;
-        }
-        if nobody_could_continue_us(&self.proc) {
-            // The kernel lets no Ctrl-Z stop a group like ours, so it must not stop the command's either.
-            if signal != libc::SIGSTOP {
-                self.leader.signal_group(Signal::CONT);
-            }
-            return;
-        }
-        terminal.take_back();
-        self.say(Tell::Message(STOPPED.to_owned())).await;
-        // Once we are stopped nothing leaves us any more: the moment is for the words above, which a reporter says within
-        // a twentieth of a second. If they come too late nothing is lost but the words.
-        tokio::time::sleep(Duration::from_millis(80)).await;
-        self.stop_ourselves(signal);
-    }
-
-    /// Stops us as the command was stopped, so that the shell takes notice; whoever shares our group, too.
-    fn stop_ourselves(&self, signal: i32) {
-        if signal == libc::SIGTSTP {
-            self.signal_our_group(signal);
-        }
-        let _ = kill_process(getpid(), Signal::STOP);
-    }
-
-    /// Sends a signal to those who share our own group: a pipeline's others, the script that we are a line of.
-    fn signal_our_group(&self, signal: i32) {
-        let Some(signal) = Signal::from_named_raw(signal) else {
-            return;
-        };
-        let ours = getpgrp().as_raw_nonzero().get();
-        for pid in self.proc.all() {
-            if let Some(stat) = self.proc.stat(pid)
-                && stat.group == ours
-                && pid != getpid().as_raw_nonzero().get()
-            {
-                signal_member(&self.proc, &Member { pid, stat }, signal);
-            }
-        }
-    }
-
-    /// We were continued, by `fg`, `bg` or a hand.
-    async fn woken(&mut self) {
-        if self.ladder.holds() {
-            return;
-        }
-        if let Some(terminal) = &mut self.terminal
-            && !terminal.is_lent()
-            && terminal.is_ours()
-        {
-            terminal.lend(self.leader.pid());
-        }
-        self.leader.signal_group(Signal::CONT);
-        self.say(Tell::Message(String::new())).await;
-    }
-
     async fn end(mut self, exit: Exit) {
         if let Some(answer) = self.ladder.ended() {
             self.say(Tell::Answer(answer)).await;
@@ -385,13 +271,14 @@ impl Supervisor {
         }
         let cause = match exit {
             _ if self.ladder.was_cancelled() => Cause::Cancel,
-            Exit::Signal(signal @ (libc::SIGINT | libc::SIGQUIT)) if lent => {
-                // The terminal said it to the command's group alone.
-                self.signal_our_group(signal);
-                Cause::Keyboard
-            }
+            Exit::Signal(signal) if self.was_at_keyboard(signal, lent) => Cause::Keyboard,
             Exit::Code(_) | Exit::Signal(_) => Cause::Itself,
         };
+        if lent && cause == Cause::Keyboard {
+            // The terminal said it to the command's group alone.
+            let quit = exit == Exit::Signal(libc::SIGQUIT);
+            self.signal_our_group(if quit { Signal::QUIT } else { Signal::INT });
+        }
         self.leader.reap();
         let _ = self.tell.send(Tell::Ended(Ending { exit, cause })).await;
     }
@@ -418,20 +305,4 @@ async fn pause(busy: bool, step: usize) {
     } else {
         std::future::pending::<()>().await;
     }
-}
-
-/// Whether no shell above us could continue us: then our group is an orphan, in the kernel's words.
-fn nobody_could_continue_us(proc: &Proc) -> bool {
-    let ours = getpgrp().as_raw_nonzero().get();
-    let mut parent = getppid();
-    while let Some(pid) = parent {
-        let Some(stat) = proc.stat(pid.as_raw_nonzero().get()) else {
-            return true;
-        };
-        if stat.group != ours {
-            return getsid(Some(pid)).ok() != getsid(None).ok();
-        }
-        parent = rustix::process::Pid::from_raw(stat.parent);
-    }
-    true
 }
