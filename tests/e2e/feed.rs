@@ -249,3 +249,26 @@ fn one_who_does_not_read_holds_nobody_and_is_kept_within_bounds() {
         }
     }
 }
+
+#[test]
+fn after_a_restart_there_is_a_new_epoch_and_a_full_snapshot() {
+    let home = Home::new();
+    let mut daemon = home.daemon(Setup::tcp());
+    let job = id(&daemon.create(&json!({"type": "etl"})));
+    let mut ws = daemon.ws();
+    ws.subscribe("jobs", &json!({"snapshot": true}));
+    let end = ws.expect("snapshot_end");
+    daemon.kill();
+    daemon.start_again();
+
+    let mut ws = daemon.ws();
+    let said = ws.subscribe(
+        "jobs",
+        &json!({"after": end["revision"], "epoch": end["epoch"]}),
+    );
+    assert_ne!(said["epoch"], end["epoch"], "{said}");
+    assert_eq!(said["reset"], true, "{said}");
+    let snapshot = ws.expect("job_snapshot");
+    assert_eq!(snapshot["job"]["id"], job.as_str());
+    ws.expect("snapshot_end");
+}

@@ -5,9 +5,12 @@ use std::process::{Output, Stdio};
 use jobtop_e2e::bins;
 use jobtop_e2e::daemon::Setup;
 use jobtop_e2e::home::Home;
-use jobtop_e2e::process::Signal;
+use jobtop_e2e::process::{self, Signal};
 use jobtop_e2e::wait;
+use jobtop_e2e::ws::Next;
 use serde_json::{Value, json};
+
+use crate::said::id;
 
 /// Runs `jobtopd ARGS…` to an end that must come by itself.
 fn start_in_vain(home: &Home, args: &[&str]) -> Output {
@@ -188,5 +191,128 @@ fn over_the_unix_socket_everybody_is_who_they_are() {
     assert_eq!(
         daemon.create(&json!({"type": "etl"}))["userId"],
         name.as_str()
+    );
+}
+
+#[test]
+fn a_data_directory_that_another_daemon_holds() {
+    let home = Home::new();
+    let daemon = home.daemon(Setup::unix());
+    let socket = home.path().join("other.sock");
+    let output = start_in_vain(&home, &["--socket", &socket.to_string_lossy()]);
+    refused(&output, 1, &[&home.data().to_string_lossy(), "another"]);
+    assert_eq!(daemon.get("/healthz").status, 200);
+}
+
+#[test]
+fn a_store_of_a_newer_daemon() {
+    let home = Home::new();
+    drop(home.daemon(Setup::unix()));
+    let format = home.data().join("FORMAT");
+    let old = std::fs::read_to_string(&format).expect("the store says its format");
+    let newer = old.replace(|c: char| c.is_ascii_digit(), "9");
+    assert_ne!(old, newer, "a format has a number: {old:?}");
+    std::fs::write(&format, &newer).expect("it can be changed");
+    let files = || {
+        let mut names: Vec<_> = walk(&home.data());
+        names.sort();
+        names
+    };
+    let before = files();
+    let output = start_in_vain(&home, &[]);
+    refused(&output, 1, &["newer"]);
+    assert_eq!(files(), before, "a newer store is not touched");
+    std::fs::write(&format, old).expect("it can be changed back");
+    drop(home.daemon(Setup::unix()));
+}
+
+#[test]
+fn killed_under_load_it_has_lost_nothing_that_it_acknowledged() {
+    let home = Home::new();
+    let mut daemon = home.daemon(Setup::tcp());
+    let mut acknowledged: Vec<(String, &str)> = Vec::new();
+    let mut epochs = Vec::new();
+    for round in 0..3 {
+        let mut load = daemon.ws();
+        let busy = id(&load.ok(json!({"type": "create_job", "jobType": "etl"}))["job"]);
+        let mut ws = daemon.ws();
+        epochs.push(ws.subscribe("jobs", &json!({}))["epoch"].clone());
+        let target = process::Signal::KILL;
+        for number in 0..20 {
+            load.send(&json!({"type": "update_progress", "jobId": busy, "metrics": {"processedItems": number}}));
+            let job = id(&ws.ok(
+                json!({"type": "create_job", "jobType": "etl", "capabilities": {"cancel": true}}),
+            )["job"]);
+            let last = match number % 4 {
+                0 => "running",
+                1 => {
+                    ws.ok(json!({"type": "pause_job", "jobId": job}));
+                    "paused"
+                }
+                2 => {
+                    ws.ok(json!({"type": "fail_job", "jobId": job, "error": "x"}));
+                    "failed"
+                }
+                _ => {
+                    ws.ok(json!({"type": "complete_job", "jobId": job}));
+                    "completed"
+                }
+            };
+            acknowledged.push((job, last));
+        }
+        // Killed with requests under way: what was not acknowledged may or may not be there, but whole.
+        for _ in 0..50 {
+            ws.send(&json!({"type": "create_job", "jobType": "etl", "requestId": round}));
+        }
+        daemon.signal(target);
+        while let Next::Message(message) = ws.next_within(wait::DEADLINE) {
+            if message["type"] == "ok" {
+                acknowledged.push((id(&message["job"]), "running"));
+            }
+        }
+        daemon.ended();
+        daemon.start_again();
+        let mut seen = std::collections::HashMap::new();
+        for job in daemon.get("/api/jobs?limit=1000").json()["jobs"]
+            .as_array()
+            .expect("jobs")
+        {
+            assert!(
+                seen.insert(id(job), job["status"].clone()).is_none(),
+                "a job is there twice"
+            );
+        }
+        for (job, status) in &acknowledged {
+            assert_eq!(
+                seen.get(job),
+                Some(&json!(status)),
+                "{job} after kill {round}"
+            );
+        }
+    }
+    epochs.push(daemon.ws().subscribe("jobs", &json!({}))["epoch"].clone());
+    epochs.dedup();
+    assert_eq!(epochs.len(), 4, "every start is a new epoch: {epochs:?}");
+}
+
+#[test]
+fn terminated_it_says_goodbye_keeps_all_and_exits_0() {
+    let home = Home::new();
+    let mut daemon = home.daemon(Setup::tcp());
+    let job = id(&daemon.create(&json!({"type": "etl", "name": "kept"})));
+    let mut ws = daemon.ws();
+    daemon.post(
+        &format!("/api/jobs/{job}/progress"),
+        &json!({"progress": 77}),
+    );
+    assert_eq!(daemon.terminate().code(), Some(0), "{}", daemon.stderr());
+    assert_eq!(ws.end(), Some(1001), "going away");
+    assert!(!home.socket().exists(), "the socket is gone with it");
+    daemon.start_again();
+    let kept = daemon.job(&job);
+    assert_eq!(
+        (&kept["name"], &kept["progress"]),
+        (&json!("kept"), &json!(77.0)),
+        "a drain loses not even progress"
     );
 }

@@ -2,11 +2,13 @@
 
 mod bad_input;
 mod commands;
+mod crowds;
 mod feed;
 mod guard;
 mod harness_itself;
 mod job_control;
 mod lifecycle;
+mod manuals;
 mod network;
 mod producers;
 mod reattach;

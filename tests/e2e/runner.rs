@@ -282,3 +282,67 @@ fn the_child_does_not_learn_our_secrets_and_keeps_everything_else() {
         "{said}"
     );
 }
+
+#[test]
+fn a_daemon_that_is_killed_and_comes_back_finds_the_job_again() {
+    let home = Home::new();
+    let mut daemon = home.daemon(Setup::unix());
+    let pipeline = Pipeline::new(&home.work(), 16_000);
+    let command = pipeline.command("out.csv", 25, 5);
+    let child = start(&home, &["--type", "csv_processing"], &words(&command));
+    let before = job(&daemon, "some progress", |job| {
+        job["progress"].as_f64() > Some(0.0)
+    });
+    let python = wait::until("the script's process", || {
+        home.process("python", "clean.py")
+    });
+    daemon.kill();
+    daemon.start_again();
+    let after = job(&daemon, "its producer back", |job| {
+        job["stalledSince"].is_null() && job["progress"].as_f64() > before["progress"].as_f64()
+    });
+    assert_eq!(
+        (id(&after), &after["status"]),
+        (id(&before), &Value::from("running"))
+    );
+    assert_eq!(
+        home.process("python", "clean.py"),
+        Some(python),
+        "the same process, never touched"
+    );
+    assert_eq!(daemon.act(&id(&after), "pause").status, 200);
+    job(&daemon, "control to work as before", |job| {
+        job["status"] == "paused" && job["control"].is_null()
+    });
+    assert_eq!(process::state(python), Some('T'));
+    daemon.act(&id(&after), "resume");
+    assert_eq!(
+        child.wait_with_output().expect("it ends").status.code(),
+        Some(5)
+    );
+    let failed = job(&daemon, "its end", |job| job["status"] == "failed");
+    assert_eq!(failed["errorDetail"]["exitCode"], 5);
+    assert_eq!(pipeline.output("out.csv"), pipeline.expected());
+}
+
+#[test]
+fn a_job_that_ends_while_the_daemon_is_away_is_reported_when_it_is_back() {
+    let home = Home::new();
+    let mut daemon = home.daemon(Setup::unix());
+    let gate = home.work().join("gate");
+    let script = format!(
+        "while [ ! -e {} ]; do sleep 0.02; done; exit 6",
+        gate.display()
+    );
+    let mut child = start(&home, &[], &["sh", "-c", &script]);
+    let running = job(&daemon, "the job", |job| job["status"] == "running");
+    daemon.kill();
+    std::fs::write(&gate, "").expect("a file");
+    daemon.start_again();
+    let failed = job(&daemon, "its end", |job| job["status"] == "failed");
+    assert_eq!(
+        (id(&failed), &failed["errorDetail"]["exitCode"]),
+        (id(&running), &Value::from(6))
+    );
+    assert_eq!(child.wait().expect("it ends").code(), Some(6));
+}

@@ -314,3 +314,49 @@ fn without_a_terminal_it_prints_the_table() {
         "{text:?}"
     );
 }
+
+#[test]
+fn a_daemon_that_dies_is_said_counted_down_to_and_found_again() {
+    let home = Home::new();
+    let mut daemon = home.daemon(Setup::unix());
+    let pipeline = Pipeline::new(&home.work(), 30_000);
+    let mut screen = screen(&home);
+    screen.wait_text("connected");
+    let job = run(&home, "survivor.csv", &pipeline.command("out.csv", 30, 0));
+    let of = |text: &str| percent(text, "survivor.csv");
+    let before = of(&screen.wait_for("some progress", |text| of(text) > Some(0.0)));
+    let kept = id(&daemon.create(&json!({"type": "etl", "name": "kept-row"})));
+
+    daemon.kill();
+    let text = screen.wait_for("the count-down", |text| {
+        text.contains("reconnecting") && text.contains("next attempt in")
+            || text.contains("retry in")
+    });
+    assert!(
+        of(&text).is_some(),
+        "what was known stays to be seen: {text}"
+    );
+    assert!(
+        text.contains("ago") || text.contains("offline"),
+        "and how old it is: {text}"
+    );
+    screen.press("p");
+    screen.wait_for("a key to be answered", |text| {
+        text.contains("not connected")
+    });
+
+    daemon.start_again();
+    screen.wait_for("the connection back by itself", |text| {
+        text.contains("connected")
+            && !text.contains("reconnecting")
+            && !text.contains("not connected:")
+    });
+    screen.wait_for("progress to go on", |text| of(text) > before);
+    let text = screen.wait_text("kept-row");
+    assert!(
+        row(&text, "survivor.csv").is_some_and(|row| row.contains("running")),
+        "{text}"
+    );
+    assert_eq!(daemon.job(&kept)["status"], "running");
+    drop(job);
+}

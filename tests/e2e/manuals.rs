@@ -1,0 +1,190 @@
+//! The manuals say what the programs do: options, commands, error codes, and the README's two commands.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use jobtop_e2e::bins::{self, workspace};
+use jobtop_e2e::home::Home;
+
+fn page(name: &str) -> String {
+    let path = workspace().join("man").join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The long options that a text in mdoc speaks of: `Fl -name`.
+fn options_of_page(text: &str) -> BTreeSet<String> {
+    text.match_indices("Fl -")
+        .map(|(at, found)| &text[at + found.len()..])
+        .map(|rest| {
+            rest.chars()
+                .take_while(|c| c.is_ascii_lowercase() || *c == '-')
+                .collect::<String>()
+        })
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+/// The long options that a help text lists.
+fn options_of_help(text: &str) -> BTreeSet<String> {
+    text.lines()
+        .filter_map(|line| {
+            let line = line.trim_start();
+            let line = line
+                .strip_prefix('-')
+                .filter(|rest| !rest.starts_with('-'))
+                .and_then(|rest| rest.split_once(", "))
+                .map_or(line, |(_, long)| long);
+            let rest = line.strip_prefix("--")?;
+            Some(
+                rest.chars()
+                    .take_while(|c| c.is_ascii_lowercase() || *c == '-')
+                    .collect::<String>(),
+            )
+        })
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+/// The commands that a help text lists.
+fn commands_of_help(text: &str) -> Vec<String> {
+    text.lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| line.starts_with("  "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect()
+}
+
+fn help(home: &Home, program: &std::path::Path, command: &[String]) -> String {
+    let output = home
+        .command(program)
+        .args(command)
+        .arg("--help")
+        .output()
+        .expect("it can be started");
+    assert!(output.status.success(), "{command:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Every command of a program with its help, the program's own first.
+fn all_helps(home: &Home, program: &std::path::Path) -> Vec<(Vec<String>, String)> {
+    let mut found = vec![(Vec::new(), help(home, program, &[]))];
+    let mut at = 0;
+    while at < found.len() {
+        let (path, text) = found[at].clone();
+        for name in commands_of_help(&text) {
+            let command: Vec<String> = path.iter().cloned().chain([name]).collect();
+            let text = help(home, program, &command);
+            found.push((command, text));
+        }
+        at += 1;
+    }
+    found
+}
+
+/// Options that every program has and no page needs to repeat.
+fn of_all(name: &str) -> bool {
+    matches!(name, "help" | "version")
+}
+
+#[test]
+fn pages_and_helps_know_the_same_options_and_commands() {
+    let home = Home::new();
+    for (program, name) in [(bins::jobtop(), "jobtop.1"), (bins::jobtopd(), "jobtopd.8")] {
+        let text = page(name);
+        let mut helps = all_helps(&home, program);
+        // It is jobtopd, with jobtopd's options: jobtop.1 says so and leads to jobtopd.8.
+        helps.retain(|(command, _)| command.join(" ") != "daemon run");
+        let helped: BTreeSet<String> = helps
+            .iter()
+            .flat_map(|(_, text)| options_of_help(text))
+            .filter(|name| !of_all(name))
+            .collect();
+        let paged: BTreeSet<String> = options_of_page(&text)
+            .into_iter()
+            .filter(|name| !of_all(name))
+            .collect();
+        assert!(!helped.is_empty(), "the way of looking finds nothing");
+        let missing: Vec<_> = helped.difference(&paged).collect();
+        assert!(missing.is_empty(), "{name} does not say: {missing:?}");
+        let invented: Vec<_> = paged.difference(&helped).collect();
+        assert!(
+            invented.is_empty(),
+            "{name} says, but the program does not know: {invented:?}"
+        );
+        for (command, _) in helps.iter().filter(|(command, _)| !command.is_empty()) {
+            let last = command.last().expect("it is not empty");
+            assert!(
+                text.contains(last.as_str()),
+                "{name} does not say: {}",
+                command.join(" ")
+            );
+        }
+    }
+}
+
+#[test]
+fn the_protocol_s_page_names_every_error_code() {
+    let source =
+        fs::read_to_string(workspace().join("shared/core/src/job/refusal.rs")).expect("the codes");
+    let words: Vec<&str> = source
+        .lines()
+        .skip_while(|line| !line.contains("fn word("))
+        .take_while(|line| !line.contains("fn http("))
+        .filter_map(|line| line.split_once("=> \"")?.1.split('"').next())
+        .collect();
+    assert!(words.len() > 20, "the way of looking finds nothing");
+    let text = page("jobtop-protocol.7");
+    let missing: Vec<_> = words.iter().filter(|word| !text.contains(**word)).collect();
+    assert!(
+        missing.is_empty(),
+        "jobtop-protocol.7 does not say: {missing:?}"
+    );
+}
+
+#[test]
+fn the_readme_has_two_set_up_commands() {
+    let text = fs::read_to_string(workspace().join("README.md")).expect("a README");
+    let mut commands = Vec::new();
+    let mut within = false;
+    let mut fenced = false;
+    for line in text.lines() {
+        if line.starts_with("```") {
+            fenced = !fenced;
+        } else if line.starts_with("## ") {
+            within = line.to_lowercase().replace('-', " ").contains("set up");
+        } else if within && fenced && !line.trim().is_empty() && !line.trim_start().starts_with('#')
+        {
+            commands.push(line.trim().trim_start_matches("$ ").to_owned());
+        }
+    }
+    assert_eq!(commands.len(), 2, "{commands:?}");
+    assert!(
+        commands
+            .iter()
+            .any(|command| command.starts_with("cargo run")),
+        "{commands:?}"
+    );
+    assert!(
+        commands
+            .iter()
+            .any(|command| command.starts_with("cargo test")),
+        "{commands:?}"
+    );
+}
+
+#[test]
+fn the_way_of_looking_finds_what_it_should() {
+    let help = "Usage: x\n\nOptions:\n      --listen [<ADDR>]...  Serve\n  -h, --help  Print\n          [possible values: --no]\n\nCommands:\n  run   Run\n  help  Print\n\nMore";
+    assert_eq!(
+        options_of_help(help),
+        BTreeSet::from(["listen".to_owned(), "help".to_owned()])
+    );
+    assert_eq!(commands_of_help(help), ["run"]);
+    assert_eq!(
+        options_of_page(".Op Fl -data-dir Ar DIR\n.Fl v\n.It Fl -auth Cm none ,"),
+        BTreeSet::from(["data-dir".to_owned(), "auth".to_owned()])
+    );
+}
