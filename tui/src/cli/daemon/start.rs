@@ -74,15 +74,23 @@ async fn start(program: &Path, endpoint: &Endpoint, state: &Path) -> Result<Begu
         .map_err(|error| not_started(&error.to_string()))?;
     match daemon.ready_line(PATIENCE).await {
         Ok(_) => Ok(Begun::Now(endpoint.clone())),
-        // Another one was faster, most likely: it holds the lock, and it will answer.
-        Err(NotReady::Ended(_)) if answers(endpoint).await => Ok(Begun::Already(endpoint.clone())),
-        Err(why) => Err(Failure::Failed(
-            Said::new(format!(
-                "The local daemon could not be started: {why}{}",
-                last_words(&log)
-            ))
-            .hint(format!("All that it said is in {}", log.display())),
-        )),
+        Err(why) => {
+            let words = last_words(&log);
+            let ended = matches!(why, NotReady::Ended(_));
+            // Another one was faster: it holds the lock or the socket, and it will answer.
+            let raced = words.as_ref().is_none_or(LastWords::of_a_loser);
+            if ended && raced && answers(endpoint).await {
+                return Ok(Begun::Already(endpoint.clone()));
+            }
+            let all = format!("All that it said is in {}", log.display());
+            Err(Failure::Failed(match words {
+                Some(LastWords { what, hint }) if ended => {
+                    Said::new(format!("The local daemon could not be started: {what}"))
+                        .hint(if hint.is_empty() { all } else { hint })
+                }
+                _ => Said::new(format!("The local daemon could not be started: {why}")).hint(all),
+            }))
+        }
     }
 }
 
@@ -120,12 +128,81 @@ fn not_started(why: &str) -> Failure {
         .hint("Start it by hand to see more: `jobtop daemon run`")
 }
 
-/// The last line of the log, in brackets.
-fn last_words(log: &Path) -> String {
+/// Why the daemon says that it ended.
+#[derive(Debug, PartialEq, Eq)]
+struct LastWords {
+    what: String,
+    hint: String,
+}
+
+impl LastWords {
+    /// The last sentence that the daemon's log has of an end, and the one after it on what to do.
+    fn of(log: &str) -> Option<Self> {
+        let clean = |line: &str| jobtop_core::text::clean_within(line.trim(), 400).into_owned();
+        let lines: Vec<&str> = log.lines().collect();
+        let at = lines.iter().rposition(|line| line.starts_with(SAYS))?;
+        Some(Self {
+            what: clean(lines[at].trim_start_matches(SAYS)),
+            hint: lines
+                .get(at + 1)
+                .map_or_else(String::new, |line| clean(line)),
+        })
+    }
+
+    /// Whether it ended because another one was there already.
+    fn of_a_loser(&self) -> bool {
+        self.what.starts_with("another ")
+    }
+}
+
+/// How the daemon begins to say why it ended.
+const SAYS: &str = "jobtopd: ";
+
+fn last_words(log: &Path) -> Option<LastWords> {
     let text = std::fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text[text.len().saturating_sub(4_096)..]).into_owned();
-    text.lines()
-        .rfind(|line| !line.trim().is_empty())
-        .map(|line| format!(" ({})", jobtop_core::text::clean_within(line, 300)))
-        .unwrap_or_default()
+    LastWords::of(&String::from_utf8_lossy(
+        &text[text.len().saturating_sub(4_096)..],
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_daemon_s_last_words() {
+        let words = |what: &str, hint: &str| {
+            Some(LastWords {
+                what: what.to_owned(),
+                hint: hint.to_owned(),
+            })
+        };
+        for (log, expected, lost) in [
+            ("", None, false),
+            ("2026 INFO serving\n", None, false),
+            (
+                "jobtopd: old\n  x\njobtopd: no setting bogus\n  There are a, b\n",
+                words("no setting bogus", "There are a, b"),
+                false,
+            ),
+            (
+                "jobtopd: full\u{1b}[2J",
+                words("full\u{fffd}[2J", ""),
+                false,
+            ),
+            (
+                "jobtopd: another jobtopd (pid 7) already uses /d\n  Stop it\n",
+                words("another jobtopd (pid 7) already uses /d", "Stop it"),
+                true,
+            ),
+        ] {
+            let said = LastWords::of(log);
+            assert_eq!(
+                said.as_ref().is_some_and(LastWords::of_a_loser),
+                lost,
+                "{log}"
+            );
+            assert_eq!(said, expected, "{log}");
+        }
+    }
 }
