@@ -334,6 +334,23 @@ fn of_many_updates_the_good_ones_count() {
     wait::until("the good ones to count", || {
         (daemon.job(&job)["progress"] == 41.0).then_some(())
     });
+    // Of many jobs the refusal names its own.
+    let other = id(&daemon.create(&json!({"type": "etl", "userId": "ann"})));
+    let answer = ws.request(json!({"type": "update_progress", "updates": [
+        {"jobId": job, "progress": 42}, {"jobId": other, "step": "none such"}, {"jobId": job, "progress": 43},
+    ]}));
+    assert_eq!(
+        (&answer["code"], &answer["jobId"]),
+        (&json!("bad_step"), &json!(other))
+    );
+    // The user that a report names is the one it is held to.
+    for user in ["bob", "ann"] {
+        let answer = ws.request(
+            json!({"type": "update_progress", "jobId": other, "userId": user, "progress": 5}),
+        );
+        let expected = if user == "ann" { "ok" } else { "error" };
+        assert_eq!(answer["type"], expected, "{user}: {answer}");
+    }
 }
 
 #[test]

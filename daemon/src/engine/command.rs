@@ -170,6 +170,21 @@ impl ReplyTo {
         }
     }
 
+    /// The same, about that job: of many that were asked about, the one that the answer means.
+    #[must_use]
+    pub fn about(self, job: JobId) -> Self {
+        match self {
+            Self::Session {
+                room, request_id, ..
+            } => Self::Session {
+                room,
+                request_id,
+                job_id: Some(job.to_string()),
+            },
+            once @ Self::Once(_) => once,
+        }
+    }
+
     /// Gives the answer. Never waits; a caller that went away is no matter.
     pub fn give(self, answered: Answered) {
         match self {

@@ -292,11 +292,13 @@ impl Board {
             match self.report_one(who, *id, report, conn, now, outcome) {
                 Ok(Durable::Yes) => durable = Durable::Yes,
                 Ok(Durable::No) => {}
-                Err(refusal) => refused = refused.or(Some(refusal)),
+                Err(refusal) => refused = refused.or(Some((*id, refusal))),
             }
         }
         let answered = match (refused, updates.last()) {
-            (Some(refusal), _) => Err(refusal),
+            (Some((id, refusal)), _) => {
+                return answer(reply.about(id), Err(refusal), durable, outcome);
+            }
             (None, Some((id, _))) if reply.wants_success() => self
                 .shared(*id)
                 .map(Answer::Job)
@@ -435,7 +437,7 @@ impl Board {
 
 impl Verb {
     /// As in "Insufficient permissions to … this job".
-    const fn infinitive(&self) -> &'static str {
+    pub(super) const fn infinitive(&self) -> &'static str {
         match self {
             Self::Start => "start",
             Self::Complete => "complete",

@@ -1,7 +1,7 @@
 //! The one task that owns the live state: it takes commands from the front doors, asks pure code what follows, and
 //! hands out the outcome: what to publish, what to store, what to answer once stored.
 //!
-//! Imports nobody who serves it. Reading order: [`command`], [`outcome`], [`handle`], `board`, `decide`, `create`, `due`.
+//! Imports nobody who serves it. Reading order: [`command`], [`outcome`], [`handle`], `board`, `decide`, `create`, `due`, [`archived`].
 
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::clock::{Clock, random_bits};
 
+pub mod archived;
 mod board;
 pub mod command;
 mod create;

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::command::{Answer, Answered, Command, ConnId, Control, Link, ReplyTo, Verb};
 use super::outcome::{Bond, Notice, Outcome, Process, Record, Release, Write};
-use super::{Board, Settings};
+use super::{Board, Settings, archived};
 
 /// A board with a clock and dice of its own; keeps what was published, written and sent.
 struct Desk {
@@ -602,4 +602,47 @@ fn jobs_of_one_millisecond_sort_in_the_order_of_their_making() {
     assert!(ids.is_sorted(), "{ids:?}");
     ids.dedup();
     assert_eq!(ids.len(), 20);
+}
+
+#[test]
+fn a_job_of_the_archive_answers_as_it_did_while_it_was_live() {
+    let mut desk = Desk::new();
+    let id = desk.create(csv()).unwrap().id();
+    let old = desk.act(id, Verb::Complete).unwrap();
+    let verbs: [fn() -> Verb; 8] = [
+        || Verb::Start,
+        || Verb::Complete,
+        || {
+            Verb::Fail(FailBody {
+                error: "late".into(),
+                ..FailBody::default()
+            })
+        },
+        || Verb::Pause,
+        || Verb::Resume,
+        || Verb::Cancel,
+        || Verb::Priority(3),
+        || {
+            Verb::Acknowledge(Reply {
+                action: Action::Pause,
+                ok: true,
+                message: None,
+            })
+        },
+    ];
+    for make in verbs {
+        let verb = make();
+        let said = format!("{verb:?}");
+        let archived = archived::act(&desk.who, &old, &verb).map(job_of);
+        let live = desk.act(id, verb);
+        assert_eq!(
+            archived.map(|job| job.id()),
+            live.map(|job| job.id()),
+            "{said}"
+        );
+        let stranger = archived::act(&identity("bob", Role::User), &old, &make());
+        assert_eq!(stranger.unwrap_err().code, Code::Forbidden, "{said}");
+    }
+    let late = desk.report(id, percent(3.0)).unwrap_err();
+    assert_eq!(archived::report(&desk.who, &old), late);
 }

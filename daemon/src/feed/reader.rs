@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use super::listing;
 use super::session::{End, Shared};
 use super::writer::Note;
+use crate::engine::archived;
 use crate::engine::command::{Command, Link, ReplyTo, SessionAnswer, Verb};
 
 /// A client that says nothing at all for this long is gone.
@@ -105,7 +106,10 @@ impl Reader {
         request_id: Option<RequestId>,
     ) -> Result<(), Ended> {
         match request {
-            Request::UpdateProgress(updates) => self.report(updates, request_id).await,
+            Request::UpdateProgress(updates, user) => {
+                let who = self.identity.held_to(user.as_ref());
+                self.report(who, updates, request_id).await
+            }
             Request::Subscribe(wanted) => self.note(Note::Subscribe(wanted, request_id)).await,
             Request::Unsubscribe { channel } => {
                 self.note(Note::Unsubscribe(channel, request_id)).await
@@ -182,6 +186,7 @@ impl Reader {
 
     async fn report(
         &mut self,
+        who: Identity,
         updates: Vec<Update>,
         request_id: Option<RequestId>,
     ) -> Result<(), Ended> {
@@ -201,19 +206,20 @@ impl Reader {
             return if known.is_empty() {
                 Ok(())
             } else {
-                self.send_report(known, None, None).await
+                self.send_report(who, known, None, None).await
             };
         }
-        self.send_report(known, request_id, first).await
+        self.send_report(who, known, request_id, first).await
     }
 
     async fn send_report(
         &mut self,
+        who: Identity,
         updates: Vec<(JobId, Report)>,
         request_id: Option<RequestId>,
         job_id: Option<String>,
     ) -> Result<(), Ended> {
-        let (who, conn) = (self.identity.clone(), Some(self.link.conn));
+        let conn = Some(self.link.conn);
         let reply = self.reply(request_id, job_id).await?;
         self.command(Command::Report {
             who,
@@ -232,10 +238,14 @@ impl Reader {
     ) -> Result<(), Ended> {
         match id_of(&named.job_id) {
             Ok(job) => {
-                let (who, conn) = (
-                    self.held_to(&named),
-                    self.announced.then_some(self.link.conn),
-                );
+                let who = self.held_to(&named);
+                if let Some(old) = self.shared.archived(job).await {
+                    let answered = archived::act(&who, &old, &verb).map(|_| JobAnswer {
+                        job: old.view(self.shared.clock.now().mono),
+                    });
+                    return self.tell(request_id, Some(&named.job_id), answered).await;
+                }
+                let conn = self.announced.then_some(self.link.conn);
                 let reply = self.reply(request_id, Some(named.job_id)).await?;
                 self.command(Command::Act {
                     who,

@@ -53,6 +53,16 @@ pub struct Shared {
     pub closing: watch::Receiver<bool>,
 }
 
+impl Shared {
+    /// A job that is in the live set no more: the engine does not know it, but it is still there.
+    pub async fn archived(&self, id: JobId) -> Option<Arc<Job>> {
+        if self.hub.get(id).is_some() {
+            return None;
+        }
+        (self.lookup)(id).await
+    }
+}
+
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared")

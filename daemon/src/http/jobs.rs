@@ -17,6 +17,7 @@ use jobtop_core::proto::read;
 use super::body::{Asked, Asker, Id};
 use super::problem::{Refused, json};
 use super::{App, query};
+use crate::engine::archived;
 use crate::engine::command::{Answer, Answered, Command, ReplyTo, Verb};
 use crate::feed::listing;
 
@@ -48,8 +49,12 @@ pub(super) async fn report(
     asked: Asked,
 ) -> Result<Response<Body>, Refused> {
     let report: Report = read::json(&asked.body)?;
-    let updates = vec![(id.parse()?, report)];
+    let job = id.parse()?;
     let who = asked.who;
+    if let Some(old) = app.shared.archived(job).await {
+        return Err(archived::report(&who, &old).into());
+    }
+    let updates = vec![(job, report)];
     answer(&app, |reply| Command::Report {
         who,
         updates,
@@ -66,6 +71,9 @@ pub(super) async fn act(
     verb: Verb,
 ) -> Result<Response<Body>, Refused> {
     let job = id.parse()?;
+    if let Some(old) = app.shared.archived(job).await {
+        return Ok(said(app, archived::act(&who, &old, &verb)?));
+    }
     answer(app, |reply| Command::Act {
         who,
         job,
@@ -115,7 +123,11 @@ async fn answer(
                 "The disk did not take it in time; whether it was done is seen from the job",
             ))
         });
-    Ok(match answered? {
+    Ok(said(app, answered?))
+}
+
+fn said(app: &App, answer: Answer) -> Response<Body> {
+    match answer {
         Answer::Created(job) => {
             let mut response = shown(app, StatusCode::CREATED, &job);
             if let Ok(place) = HeaderValue::try_from(format!("/api/jobs/{}", job.id())) {
@@ -124,7 +136,7 @@ async fn answer(
             response
         }
         Answer::Job(job) => shown(app, StatusCode::OK, &job),
-    })
+    }
 }
 
 /// The job as of now.

@@ -46,11 +46,14 @@ pub struct Incoming {
 )]
 pub enum Request {
     Subscribe(Subscribe),
-    Unsubscribe { channel: String },
+    Unsubscribe {
+        channel: String,
+    },
     Ping,
     Pong,
     CreateJob(Box<NewJob>),
-    UpdateProgress(Vec<Update>),
+    /// The reports, and the user that all of them are held to under `--auth none`.
+    UpdateProgress(Vec<Update>, Option<UserId>),
     StartJob(Named),
     CompleteJob(Named),
     FailJob(Named, FailBody),
@@ -214,7 +217,10 @@ impl Request {
         let bytes = frame.as_bytes();
         let named = || read::json::<Named>(bytes);
         Ok(match kind {
-            "update_progress" => Self::UpdateProgress(updates::read(bytes)?),
+            "update_progress" => {
+                let (updates, user_id) = updates::read(bytes)?;
+                Self::UpdateProgress(updates, user_id)
+            }
             "subscribe" => Self::Subscribe(read::json(bytes)?),
             "unsubscribe" => Self::Unsubscribe {
                 channel: read::json::<Subscribe>(bytes)?.channel,
@@ -358,7 +364,7 @@ fn list_jobs(bytes: &[u8]) -> Result<ListJobs, Refusal> {
 mod updates {
     //! `update_progress`, the hot path of a producer: one report, or `updates: […]`.
     use super::{Arc, Code, Deserialize, Incoming, Object, RawValue, Refusal, Report, Request};
-    use super::{Update, id_form, read};
+    use super::{Update, UserId, id_form, read};
     use crate::job::progress::{CountsReport, StepRef};
     use crate::serial::object;
 
@@ -366,6 +372,7 @@ mod updates {
     #[serde(rename_all = "camelCase")]
     struct Frame {
         job_id: Option<String>,
+        user_id: Option<UserId>,
         updates: Option<Vec<Object<Flat>>>,
         request_id: Option<Box<RawValue>>,
         progress: Option<f64>,
@@ -428,20 +435,24 @@ mod updates {
         if request_id.as_ref().is_some_and(|id| !id_form(id)) || !shallow(frame, &parsed) {
             return None;
         }
+        let user_id = parsed.user_id.take();
         Some(Incoming {
             request_id,
-            request: Ok(Request::UpdateProgress(parsed.into_updates()?)),
+            request: Ok(Request::UpdateProgress(parsed.into_updates()?, user_id)),
         })
     }
 
     /// Reads the body of a message that is known to be one.
-    pub(super) fn read(bytes: &[u8]) -> Result<Vec<Update>, Refusal> {
-        read::json::<Frame>(bytes)?.into_updates().ok_or_else(|| {
+    pub(super) fn read(bytes: &[u8]) -> Result<(Vec<Update>, Option<UserId>), Refusal> {
+        let mut frame = read::json::<Frame>(bytes)?;
+        let user_id = frame.user_id.take();
+        let updates = frame.into_updates().ok_or_else(|| {
             Refusal::new(
                 Code::Invalid,
                 "update_progress needs a jobId or a list of updates",
             )
-        })
+        })?;
+        Ok((updates, user_id))
     }
 
     /// Whether unknown fields can't nest too deep: they have no more brackets than that. Counting is much cheaper than

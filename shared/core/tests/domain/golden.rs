@@ -431,12 +431,12 @@ fn what_clients_say() {
         (
             sample!("client/update_progress"),
             None,
-            Request::UpdateProgress(vec![updates().remove(0)]),
+            Request::UpdateProgress(vec![updates().remove(0)], None),
         ),
         (
             sample!("client/update_progress-many"),
             Some("\"r-1\""),
-            Request::UpdateProgress(updates()),
+            Request::UpdateProgress(updates(), None),
         ),
         (
             sample!("client/start_job"),

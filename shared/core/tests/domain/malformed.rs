@@ -488,16 +488,21 @@ fn both_ways_of_reading_a_report_read_the_same() {
         r#""requestId":17,"updates":[{"jobId":"J","progress":1},{"jobId":"K","step":"x","new":{"y":[1]}}]"#,
         r#""updates":[],"jobId":"J""#,
         r#""jobId":"J","message":null,"metrics":null,"steps":null,"step":null,"updates":null,"requestId":null"#,
+        r#""jobId":"J","userId":"ann""#,
         r#""jobId":"\u004a","message":"\ud83d\ude00""#,
     ] {
         let quick = Incoming::read(&format!(r#"{{"type":"update_progress",{body}}}"#));
         let spaced = Incoming::read(&format!(r#"{{"type": "update_progress", {body}}}"#));
         let careful = Incoming::read(&format!(r#"{{{body},"type":"update_progress"}}"#));
         let parts = |incoming: Incoming| {
-            let Ok(Request::UpdateProgress(updates)) = incoming.request else {
+            let Ok(Request::UpdateProgress(updates, user)) = incoming.request else {
                 panic!("{body}: {incoming:?}");
             };
-            (updates, incoming.request_id.map(|id| id.get().to_owned()))
+            (
+                updates,
+                user,
+                incoming.request_id.map(|id| id.get().to_owned()),
+            )
         };
         let careful = parts(careful);
         assert_eq!(parts(quick), careful, "{body}");

@@ -1,0 +1,50 @@
+//! What is asked of a job that has left the live set: it has ended, so nothing changes, and the answer is the one that
+//! it would have given while it was still there.
+
+use std::sync::Arc;
+
+use jobtop_core::Job;
+use jobtop_core::access::Identity;
+use jobtop_core::job::refusal::{Code, Refusal};
+use jobtop_core::job::status::Status;
+
+use super::command::{Answer, Answered, Verb};
+
+/// The answer to a verb.
+pub fn act(who: &Identity, job: &Arc<Job>, verb: &Verb) -> Answered {
+    who.check_controls(&job.spec.user, verb.infinitive())?;
+    let done = match verb {
+        Verb::Complete if job.state.status == Status::Completed => {
+            return Ok(Answer::Job(Arc::clone(job)));
+        }
+        Verb::Fail(_) if job.state.status == Status::Failed => {
+            return Ok(Answer::Job(Arc::clone(job)));
+        }
+        Verb::Start => "started",
+        Verb::Complete => "completed",
+        Verb::Fail(_) => "failed",
+        Verb::Pause => "paused",
+        Verb::Resume => "resumed",
+        Verb::Cancel => "cancelled",
+        Verb::Retry => "retried",
+        Verb::Priority(_) => "reprioritised",
+        Verb::Acknowledge(reply) => {
+            return Err(Refusal::new(
+                Code::NoControl,
+                format!(
+                    "no {} was asked of this job's producer",
+                    reply.action.word()
+                ),
+            ));
+        }
+    };
+    Err(Refusal::wrong_state(true, done))
+}
+
+/// The answer to a late report.
+pub fn report(who: &Identity, job: &Job) -> Refusal {
+    match who.check_controls(&job.spec.user, "update") {
+        Ok(()) => Refusal::wrong_state(true, "updated"),
+        Err(refusal) => refusal,
+    }
+}
