@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use clap::Subcommand;
 use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
@@ -123,18 +124,35 @@ async fn spread(texts: &mut Vec<Utf8Bytes>, viewers: &mut [Socket]) {
     texts.clear();
 }
 
+/// All that a report may say, so that both sides read the same messages; only some of it is kept.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(
+    dead_code,
+    reason = "read because the message has it, as the daemon must"
+)]
 struct Report<'a> {
-    #[serde(rename = "jobId")]
     job_id: &'a str,
     progress: Option<f64>,
+    step: Option<&'a RawValue>,
+    steps: Option<Vec<&'a str>>,
     metrics: Option<Metrics>,
+    message: Option<&'a str>,
+    progress_source: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(
+    dead_code,
+    reason = "read because the message has it, as the daemon must"
+)]
 struct Metrics {
-    #[serde(rename = "processedItems")]
+    total_items: Option<u64>,
     processed_items: Option<u64>,
+    error_count: Option<u64>,
+    total_bytes: Option<u64>,
+    processed_bytes: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -145,7 +163,12 @@ struct Incoming<'a> {
     #[serde(rename = "jobId")]
     job_id: Option<&'a str>,
     progress: Option<f64>,
+    step: Option<&'a RawValue>,
+    steps: Option<Vec<&'a str>>,
     metrics: Option<Metrics>,
+    message: Option<&'a str>,
+    #[serde(rename = "progressSource")]
+    progress_source: Option<&'a str>,
 }
 
 /// The newest state of each job, as the reports say it.
@@ -157,24 +180,26 @@ async fn ingest(mut socket: Socket) {
         let Message::Text(text) = message else {
             continue;
         };
-        let Ok(message) = serde_json::from_str::<Incoming<'_>>(&text) else {
+        let Ok(incoming) = serde_json::from_str::<Incoming<'_>>(&text) else {
             continue;
         };
-        if message.r#type == "ping" {
+        if incoming.r#type == "ping" {
             let _ = socket.send(Message::text("{\"type\":\"pong\"}")).await;
-        } else if let Some(updates) = message.updates {
+        } else if let Some(updates) = incoming.updates {
             for report in updates {
                 mark(&mut newest, &report);
             }
-        } else if let Some(job_id) = message.job_id {
-            mark(
-                &mut newest,
-                &Report {
-                    job_id,
-                    progress: message.progress,
-                    metrics: message.metrics,
-                },
-            );
+        } else if let Some(job_id) = incoming.job_id {
+            let report = Report {
+                job_id,
+                progress: incoming.progress,
+                step: incoming.step,
+                steps: incoming.steps,
+                metrics: incoming.metrics,
+                message: incoming.message,
+                progress_source: incoming.progress_source,
+            };
+            mark(&mut newest, &report);
         }
     }
 }

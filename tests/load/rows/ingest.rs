@@ -9,7 +9,7 @@ use crate::subject::Subject;
 
 const RUN: Duration = Duration::from_secs(3);
 const JOBS: usize = 100;
-/// Updates in what is made beforehand and sent again and again.
+/// Updates in the messages that are made beforehand and sent again and again.
 const ROUND: usize = 10_000;
 
 pub(crate) fn run() {
@@ -40,19 +40,28 @@ pub(crate) fn run() {
 /// CPU microseconds of the server per update taken in.
 fn cost(subject: &Subject, batch: usize) -> f64 {
     let mut producer = Producer::new(subject, None, JOBS);
-    for from in (0..ROUND).step_by(batch) {
-        let reports: Vec<(usize, u64)> = (from..from + batch)
-            .map(|n| (n % JOBS, (n / JOBS) as u64 + 1))
-            .collect();
-        producer.report(&reports);
-    }
-    let bytes = producer.take_queued();
-    producer.send(&bytes);
+    // Each message is sent by itself, as a producer does that has one to send.
+    let messages: Vec<Vec<u8>> = (0..ROUND)
+        .step_by(batch)
+        .map(|from| {
+            let reports: Vec<(usize, u64)> = (from..from + batch)
+                .map(|n| (n % JOBS, (n / JOBS) as u64 + 1))
+                .collect();
+            producer.report(&reports);
+            producer.take_queued()
+        })
+        .collect();
+    let send_all = |producer: &mut Producer| {
+        for message in &messages {
+            producer.send(message);
+        }
+    };
+    send_all(&mut producer);
     producer.settle();
     let (cpu, begun) = (subject.cpu(), Instant::now());
     let mut updates = 0;
     while begun.elapsed() < RUN {
-        producer.send(&bytes);
+        send_all(&mut producer);
         updates += ROUND;
     }
     producer.settle();

@@ -51,7 +51,10 @@ pub(crate) fn idle() {
             .to_vec(),
     ];
     let mut figures = Vec::new();
-    for (name, (pty, _)) in [("jobtop", pair.jobtop()), ("htop", pair.htop())] {
+    let screens = [("jobtop", pair.jobtop()), ("htop", pair.htop())];
+    // In its first minute a job's age counts seconds: that would be a change. From then on it counts minutes.
+    std::thread::sleep(Duration::from_secs(63));
+    for (name, (pty, _)) in screens {
         let idle = Idle::of(&pty, Duration::from_secs(15));
         table.push(vec![
             name.to_owned(),
@@ -104,9 +107,9 @@ impl Pair {
     }
 
     fn htop(&self) -> (Pty, Duration) {
-        // The header of its table and at least one process in it.
+        // Its meters and the header of its table, which it draws with the first processes below.
         start(&self.bare, Path::new("htop"), |screen| {
-            screen.contains("PID") && screen.contains("htop")
+            screen.contains("Tasks") && screen.contains("PID")
         })
     }
 }
@@ -128,7 +131,6 @@ struct Idle {
 
 impl Idle {
     fn of(pty: &Pty, time: Duration) -> Self {
-        std::thread::sleep(Duration::from_secs(3));
         let figures = || {
             (
                 process::cpu_seconds(pty.pid()),
