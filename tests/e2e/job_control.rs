@@ -57,6 +57,8 @@ fn ctrl_c_ends_the_script_around_it_and_a_killed_command_leaves_no_raw_terminal(
     let Some(mut pty) = shell(&home) else { return };
     pty.press("bash -c \"$J run -- sh -c 'echo be''gun; sleep 1003'; echo af''ter\"\r");
     pty.wait_text("begun");
+    // A shell that is about to start a command loses a Ctrl-C: it is pressed when the command is there.
+    wait::until("the command", || home.process("sleep", "1003"));
     pty.press("\u{3}");
     pty.press_until("echo co''de $?\r", "its code", |text| {
         text.contains("code 130")
@@ -66,6 +68,7 @@ fn ctrl_c_ends_the_script_around_it_and_a_killed_command_leaves_no_raw_terminal(
     // The same where the terminal stays with a pipeline.
     pty.press("bash -c \"$J run -- sh -c 'echo ag''ain; sleep 1004' | cat; echo af''ter\"\r");
     pty.wait_text("again");
+    wait::until("the command", || home.process("sleep", "1004"));
     pty.press("\u{3}");
     pty.press_until("echo co''des $?\r", "its code", |text| {
         text.contains("codes 130")
