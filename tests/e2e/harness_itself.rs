@@ -9,6 +9,7 @@ use jobtop_e2e::pipeline::{Pipeline, csv};
 use jobtop_e2e::process;
 use jobtop_e2e::proxy::{Proxy, Weather};
 use jobtop_e2e::pty::Pty;
+use jobtop_e2e::wait;
 use jobtop_e2e::wire::Endpoint;
 
 /// A server that sends back what it gets, each connection in a thread of its own.
@@ -119,7 +120,8 @@ fn a_home_ends_what_was_started_in_it() {
         .spawn()
         .expect("sleep can be started");
     let pid = i32::try_from(child.id()).expect("a pid is small");
-    assert_eq!(home.running(), [pid]);
+    // Its environment can be read a moment after it has begun.
+    wait::until("it to be found", || (home.running() == [pid]).then_some(()));
     assert!(process::alive(pid));
     drop(home);
     assert!(!child.wait().expect("it can be waited for").success());

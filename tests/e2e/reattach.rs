@@ -10,8 +10,12 @@ use serde_json::Value;
 fn a_command_is_controlled_through_a_daemon_that_was_killed() {
     let home = Home::new();
     let mut daemon = home.daemon(Setup::unix());
+    // Named, so that the runner starts no daemon of its own where ours is killed before it was answered.
+    let target = home.target();
     let mut child = home
-        .jobtop(&["run", "--name", "long", "--", "sleep", "1008"])
+        .jobtop(&[
+            "run", "--target", &target, "--name", "long", "--", "sleep", "1008",
+        ])
         .spawn()
         .expect("it starts");
     let id = wait::until("the job", || {

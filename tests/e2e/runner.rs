@@ -334,8 +334,17 @@ fn a_job_that_ends_while_the_daemon_is_away_is_reported_when_it_is_back() {
         "while [ ! -e {} ]; do sleep 0.02; done; exit 6",
         gate.display()
     );
-    let mut child = start(&home, &[], &["sh", "-c", &script]);
+    // Named, so that the runner starts no daemon of its own where ours is killed before it was answered.
+    let target = home.target();
+    let mut child = start(&home, &["--target", &target], &["sh", "-c", &script]);
     let running = job(&daemon, "the job", |job| job["status"] == "running");
+    // Once it obeys, the runner knows its job: it is shown before that, and killed then it would not come back.
+    for (verb, status) in [("pause", "paused"), ("resume", "running")] {
+        assert_eq!(daemon.act(&id(&running), verb).status, 200);
+        job(&daemon, verb, |job| {
+            job["status"] == status && job["control"].is_null()
+        });
+    }
     daemon.kill();
     std::fs::write(&gate, "").expect("a file");
     daemon.start_again();

@@ -232,10 +232,8 @@ fn launch(command: &Launch, port: u16, stderr: &Arc<Mutex<String>>) -> (Child, O
     let Some(places) = line.trim_end().strip_prefix("ready ") else {
         let _ = child.kill();
         let status = child.wait();
-        panic!(
-            "the daemon did not get ready: {line:?}, {status:?}\n{}",
-            stderr.lock().expect("nobody panics with it")
-        );
+        let said = stderr.lock().expect("nobody panics with it").clone();
+        panic!("the daemon did not get ready: {line:?}, {status:?}\n{said}");
     };
     let addr = places
         .split_whitespace()

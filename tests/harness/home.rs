@@ -50,6 +50,11 @@ impl Home {
         self.path().join("run/jobtop/jobtopd.sock")
     }
 
+    /// The same, as `--target` takes it.
+    pub fn target(&self) -> String {
+        format!("unix:{}", self.socket().display())
+    }
+
     /// Where the daemon's store is by default.
     pub fn data(&self) -> PathBuf {
         self.path().join("state/jobtop/data")
