@@ -23,6 +23,12 @@ fn a_command_is_controlled_through_a_daemon_that_was_killed() {
         id.as_str().map(str::to_owned)
     });
     let command = wait::until("the command", || home.process("sleep", "1008"));
+    // A job is shown before it is on the disk; what comes after it is answered after it.
+    assert_eq!(daemon.act(&id, "pause").status, 200);
+    assert_eq!(daemon.act(&id, "resume").status, 200);
+    wait::until("the resume acknowledged", || {
+        daemon.job(&id)["control"].is_null().then_some(())
+    });
 
     // Killed while it runs; what is asked before the runner is back reaches it when it is.
     daemon.kill();
