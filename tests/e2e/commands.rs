@@ -4,6 +4,7 @@ use std::process::Output;
 
 use jobtop_e2e::daemon::Setup;
 use jobtop_e2e::home::Home;
+use jobtop_e2e::wait;
 use serde_json::{Value, json};
 
 use crate::said::id;
@@ -165,7 +166,7 @@ fn wait_ends_as_the_work_did() {
         "the process is not gone yet"
     );
     producer.ok(json!({"type": "control_ack", "jobId": job, "action": "cancel", "ok": true}));
-    assert_eq!(waiting.wait().expect("it ends").code(), Some(143));
+    assert_eq!(wait::ended(&mut waiting).code(), Some(143));
 }
 
 #[test]
@@ -215,7 +216,7 @@ fn started_by_many_at_once_there_is_one_daemon() {
         })
         .collect();
     for child in &mut starting {
-        assert_eq!(child.wait().expect("it ends").code(), Some(0));
+        assert_eq!(wait::ended(child).code(), Some(0));
     }
     let listed = home.run(&["ls", "--json"]);
     code(&listed, 0);

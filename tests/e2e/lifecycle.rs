@@ -23,7 +23,7 @@ fn start_in_vain(home: &Home, args: &[&str]) -> Output {
         .spawn()
         .expect("jobtopd can be started");
     wait::until("jobtopd to give up", || child.try_wait().ok().flatten());
-    child.wait_with_output().expect("its output")
+    wait::output(child)
 }
 
 /// One sentence what, one what to do, nothing on stdout, an exit code that is no panic's.

@@ -183,5 +183,5 @@ fn a_runner_on_a_bad_network_loses_nothing() {
         Some(1),
         "never made twice"
     );
-    assert_eq!(run.wait().expect("it ends").code(), Some(4));
+    assert_eq!(wait::ended(&mut run).code(), Some(4));
 }

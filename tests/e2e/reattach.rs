@@ -61,7 +61,7 @@ fn a_command_is_controlled_through_a_daemon_that_was_killed() {
     assert_eq!(daemon.act(&id, "cancel").status, 200);
     daemon.kill();
     daemon.start_again();
-    let code = child.wait().expect("it ends").code();
+    let code = wait::ended(&mut child).code();
     assert_eq!(code, Some(128 + 15));
     assert!(!process::alive(command));
     assert_eq!(daemon.job(&id)["status"], "cancelled");

@@ -32,7 +32,7 @@ fn run(home: &Home, options: &[&str], command: &[&str], input: &str) -> Output {
     let mut stdin = child.stdin.take().expect("stdin is a pipe");
     stdin.write_all(input.as_bytes()).expect("it reads");
     drop(stdin);
-    child.wait_with_output().expect("it ends")
+    wait::output(child)
 }
 
 /// The only job there is, once it fits.
@@ -124,7 +124,7 @@ fn a_pipeline_that_knows_nothing_is_seen_from_its_offset_in_the_file() {
         later["metrics"]["totalBytes"].as_u64() > Some(100_000),
         "{later}"
     );
-    let output = child.wait_with_output().expect("it ends");
+    let output = wait::output(child);
     assert_eq!(output.status.code(), Some(4));
     assert_eq!(
         pipeline.output("out.csv"),
@@ -157,7 +157,7 @@ fn pause_stops_the_process_resume_lets_it_go_on() {
     job(&daemon, "the resume acknowledged", |job| {
         job["control"].is_null() && job["status"] != "paused"
     });
-    let output = child.wait_with_output().expect("it ends");
+    let output = wait::output(child);
     assert_eq!(output.status.code(), Some(0));
     let done = job(&daemon, "the end", |job| job["status"] == "completed");
     assert_eq!(done["progress"], 100.0);
@@ -180,7 +180,7 @@ fn cancel_ends_the_whole_group() {
     };
     let (one, two) = wait::until("both children", both);
     assert_eq!(daemon.act(&id(&job_before), "cancel").status, 200);
-    let output = child.wait_with_output().expect("it ends");
+    let output = wait::output(child);
     assert_eq!(
         output.status.code(),
         Some(143),
@@ -205,7 +205,7 @@ fn what_will_not_go_is_made_to_go_after_the_grace() {
     let running = job(&daemon, "the job", |job| job["status"] == "running");
     wait::until("its trap to be set", || home.process("sleep", "1000"));
     daemon.act(&id(&running), "cancel");
-    let output = child.wait_with_output().expect("it ends");
+    let output = wait::output(child);
     assert_eq!(output.status.code(), Some(137));
 }
 
@@ -221,7 +221,7 @@ fn ctrl_c_reaches_the_command_and_its_code_is_the_command_s() {
         i32::try_from(child.id()).expect("a pid is small"),
         Signal::INT,
     );
-    let output = child.wait_with_output().expect("it ends");
+    let output = wait::output(child);
     assert_eq!(output.status.code(), Some(9));
     assert_eq!(output.stdout, b"ready\ncaught\n");
 }
@@ -316,10 +316,7 @@ fn a_daemon_that_is_killed_and_comes_back_finds_the_job_again() {
     });
     assert_eq!(process::state(python), Some('T'));
     daemon.act(&id(&after), "resume");
-    assert_eq!(
-        child.wait_with_output().expect("it ends").status.code(),
-        Some(5)
-    );
+    assert_eq!(wait::output(child).status.code(), Some(5));
     let failed = job(&daemon, "its end", |job| job["status"] == "failed");
     assert_eq!(failed["errorDetail"]["exitCode"], 5);
     assert_eq!(pipeline.output("out.csv"), pipeline.expected());
@@ -353,5 +350,5 @@ fn a_job_that_ends_while_the_daemon_is_away_is_reported_when_it_is_back() {
         (id(&failed), &failed["errorDetail"]["exitCode"]),
         (id(&running), &Value::from(6))
     );
-    assert_eq!(child.wait().expect("it ends").code(), Some(6));
+    assert_eq!(wait::ended(&mut child).code(), Some(6));
 }

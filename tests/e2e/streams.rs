@@ -43,7 +43,7 @@ fn a_megabyte_goes_through_as_it_came() {
         stdout.read_to_end(&mut got).expect("it writes");
     });
     assert!(got == sent, "{} bytes came back", got.len());
-    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(wait::ended(&mut child).code(), Some(0));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_reader_that_leaves_ends_the_command_by_sigpipe() {
     stdout.read_exact(&mut first).expect("it writes");
     assert_eq!(&first, b"y\ny\n");
     drop(stdout);
-    assert_eq!(child.wait().expect("it ends").code(), Some(128 + 13));
+    assert_eq!(wait::ended(&mut child).code(), Some(128 + 13));
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_pipe_that_the_command_closes_is_closed() {
     wait::until("nobody to write to", || stdin.write_all(b"x").err());
     let runner = i32::try_from(child.id()).expect("a pid is small");
     process::signal(runner, Signal::TERM);
-    assert_eq!(child.wait().expect("it ends").code(), Some(128 + 15));
+    assert_eq!(wait::ended(&mut child).code(), Some(128 + 15));
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_cancel_finds_who_left_the_group_and_lost_its_parent() {
         id.as_str().map(str::to_owned)
     });
     assert_eq!(daemon.act(&job, "cancel").status, 200);
-    assert_eq!(child.wait().expect("it ends").code(), Some(128 + 15));
+    assert_eq!(wait::ended(&mut child).code(), Some(128 + 15));
     assert!(!process::alive(stray) && !process::alive(leader));
 }
 
@@ -157,5 +157,5 @@ fn orphans_that_end_leave_no_zombies() {
         (children().trim() == leader.to_string()).then_some(())
     });
     process::signal(runner, Signal::TERM);
-    assert_eq!(child.wait().expect("it ends").code(), Some(128 + 15));
+    assert_eq!(wait::ended(&mut child).code(), Some(128 + 15));
 }

@@ -2,11 +2,12 @@
 //! nothing, and whatever still runs when a test ends is found by that folder's name and ended.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
 use crate::daemon::{Daemon, Setup};
+use crate::wait::{self, DEADLINE};
 use crate::{bins, process};
 
 /// A home of its own.
@@ -102,10 +103,14 @@ impl Home {
 
     /// Runs `jobtop ARGS…` to its end.
     pub fn run(&self, args: &[&str]) -> Output {
-        self.jobtop(args)
-            .stdin(std::process::Stdio::null())
-            .output()
-            .expect("jobtop can be started")
+        let child = self
+            .jobtop(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("jobtop can be started");
+        wait::output_within(child, 3 * DEADLINE)
     }
 
     /// The one process of this home's whose first word ends in that program's name and whose other words include `word`.
