@@ -11,6 +11,21 @@ pub(super) fn make_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
+/// Makes a folder and those above it where they are missing, so that their names survive a power cut.
+pub(super) fn make_durable_dir(path: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|path| !path.exists()).collect();
+    make_dir(path)?;
+    for made in missing {
+        let parent = match made.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+            Some(parent) => parent,
+            None => continue,
+        };
+        sync_dir(parent)?;
+    }
+    Ok(())
+}
+
 /// Makes a file that must not be there yet, for reading and writing.
 pub(super) fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new()

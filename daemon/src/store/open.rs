@@ -1,11 +1,11 @@
 //! Opens the store: takes the directory, recovers what is there, starts the threads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jobtop_core::Timestamp;
+use jobtop_core::{Now, Timestamp};
 
 use super::archive::keeper::{self, Keeper};
 use super::archive::period;
@@ -23,12 +23,13 @@ use super::recover::{Recovered, WAL, recover};
 use super::writer::{self, Faults, Held, Keep, Progress};
 use super::{HISTORY, Opened, Settings};
 use crate::clock::Clock;
+use crate::engine::outcome::Record;
 
 /// Opens the store in that directory, makes it if it is not there, and repairs what a crash left.
 ///
 /// The caller sets the umask; sled makes files by it. Blocks: a start reads the log and the newest checkpoint.
 pub fn open(dir: &Path, settings: &Settings, clock: Clock) -> Result<Opened, OpenError> {
-    disk::make_dir(dir).map_err(OpenError::io("create", dir))?;
+    disk::make_durable_dir(dir).map_err(OpenError::io("create", dir))?;
     let lock = guard::take(dir)?;
     for folder in [WAL, BOARD, HISTORY] {
         let folder = dir.join(folder);
@@ -68,15 +69,7 @@ pub fn open(dir: &Path, settings: &Settings, clock: Clock) -> Result<Opened, Ope
         ms: settings.live_ms,
         ended: settings.live_ended,
     };
-    for id in left(
-        recovered.records.iter().map(|(record, _)| record),
-        live,
-        now,
-    ) {
-        recovered
-            .records
-            .retain(|(record, _)| record.job.id() != id);
-    }
+    keep_live(&mut recovered.records, live, now);
     let jobs = recovered
         .records
         .iter()
@@ -106,6 +99,9 @@ pub fn open(dir: &Path, settings: &Settings, clock: Clock) -> Result<Opened, Ope
     if is_hurt {
         checkpoints.want();
     }
+    if replayed.left.fresh_bytes > 0 {
+        checkpoints.note_change();
+    }
     let keep = Keep {
         dir: dir.to_owned(),
         settings: settings.clone(),
@@ -126,10 +122,10 @@ pub fn open(dir: &Path, settings: &Settings, clock: Clock) -> Result<Opened, Ope
         held: Held::default(),
         ticks_due: None,
         retry_due: None,
+        failed_at: 0,
         frames: Vec::new(),
         lock,
     };
-    keep.count();
     let writer = writer::start(keep).map_err(OpenError::io("start the writer of", dir))?;
     Ok(Opened {
         jobs,
@@ -138,6 +134,13 @@ pub fn open(dir: &Path, settings: &Settings, clock: Clock) -> Result<Opened, Ope
         writer,
         archive: Archive::new(settings.retention_ms, clock, shared),
     })
+}
+
+/// Lets go of what has left the live set; it is in the archive.
+fn keep_live(records: &mut Vec<(Record, u64)>, live: Live, now: Now) {
+    let all = records.iter().map(|(record, _)| record);
+    let gone: HashSet<_> = left(all, live, now).into_iter().collect();
+    records.retain(|(record, _)| !gone.contains(&record.job.id()));
 }
 
 /// The latest time that anything in the store names.

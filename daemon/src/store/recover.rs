@@ -173,17 +173,25 @@ impl Ladder<'_> {
         let salvaged = sealed::guarded("salvaging a checkpoint", self.limit, move || {
             sealed::salvage(&target)
         });
-        if let Ok(frames) = salvaged {
-            for frame in &frames {
-                put(jobs, frame);
+        let sentence = match salvaged {
+            Ok(frames) => {
+                for frame in &frames {
+                    put(jobs, frame);
+                }
+                format!(
+                    "{}: {} of {} jobs could still be read and were taken over",
+                    folder.display(),
+                    frames.len(),
+                    generation.seal.count
+                )
             }
-            self.report.push(format!(
-                "{}: {} of {} jobs could still be read and were taken over",
+            Err(_) => format!(
+                "{}: none of its {} jobs could be read; those that the log does not name are lost",
                 folder.display(),
-                frames.len(),
                 generation.seal.count
-            ));
-        }
+            ),
+        };
+        self.report.push(sentence);
     }
 }
 

@@ -22,6 +22,9 @@ const LARGEST_VALUE: usize = 3 << 10;
 const LARGEST_BATCH: usize = 30;
 /// The key of the [`Seal`] in the database; every other key has 18 bytes.
 const SEAL_KEY: &[u8] = b"seal";
+/// How often and how far apart a lock that is in the way is tried again.
+const LOCK_TRIES: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// Small: everything is read once, in order.
 const CACHE_BYTES: u64 = 8 << 20;
 
@@ -211,13 +214,25 @@ fn read(dir: &Path, mut take: impl FnMut(Vec<u8>)) -> Result<Contents, Fault> {
 }
 
 fn open(dir: &Path) -> Result<sled::Db, Fault> {
-    sled::Config::new()
+    let config = sled::Config::new()
         .path(dir)
         .cache_capacity(CACHE_BYTES)
         .flush_every_ms(None)
-        .mode(sled::Mode::LowSpace)
-        .open()
-        .map_err(fault("open", dir))
+        .mode(sled::Mode::LowSpace);
+    let mut left = LOCK_TRIES;
+    loop {
+        match config.open() {
+            // sled's lock goes with its last descriptor, and a child that was forked a moment ago has one until it
+            // executes its program. Nobody else opens this folder.
+            Err(sled::Error::Io(error))
+                if left > 0 && error.to_string().contains("could not acquire lock") =>
+            {
+                left -= 1;
+                thread::sleep(LOCK_PAUSE);
+            }
+            other => return other.map_err(fault("open", dir)),
+        }
+    }
 }
 
 fn key(id: u128, part: usize) -> [u8; 18] {
@@ -236,5 +251,74 @@ fn fault(operation: &'static str, dir: &Path) -> impl FnOnce(sled::Error) -> Fau
         sled::Error::Io(error) => Fault::io(operation, dir)(error),
         // sled names no file, so this does.
         other => Fault::Broken(format!("could not {operation} {}: {other}", dir.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use jobtop_core::{JobId, Timestamp};
+
+    use super::super::frame::{Head, Kind};
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn frames() -> Vec<Vec<u8>> {
+        (1..=50_u32)
+            .map(|n| {
+                let mut bytes = Vec::new();
+                let head = Head {
+                    sequence: n.into(),
+                    at: Timestamp(0),
+                    id: JobId(n.into()),
+                    kind: Kind::Job,
+                };
+                let payload = vec![b'x'; n as usize * 200];
+                let fill = |to: &mut Vec<u8>| {
+                    to.extend_from_slice(&payload);
+                    Ok::<_, Infallible>(())
+                };
+                frame::write(&mut bytes, head, fill).unwrap();
+                bytes
+            })
+            .collect()
+    }
+
+    fn built(dir: &Path) -> Seal {
+        build(dir, 77, frames().into_iter().map(Ok)).unwrap()
+    }
+
+    #[test]
+    fn holds_what_was_sealed_and_says_so_if_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let seal = built(dir.path());
+        assert_eq!((seal.sequence, seal.count), (77, 50));
+        let mut found = Vec::new();
+        assert_eq!(load(dir.path(), None, |frame| found.push(frame)), Ok(seal));
+        assert_eq!(found, frames());
+        let other = Seal { crc: 1, ..seal };
+        assert!(load(dir.path(), Some(other), drop).is_err());
+
+        // One job less, one part changed: neither is taken, the rest can be salvaged.
+        let db = open(dir.path()).unwrap();
+        db.remove(key(7, 0)).unwrap();
+        db.insert(key(50, 2), b"y").unwrap();
+        drop(db);
+        assert!(load(dir.path(), None, drop).is_err());
+        assert_eq!(salvage(dir.path()).unwrap().len(), 48);
+    }
+
+    #[test]
+    fn a_panic_and_a_hang_are_only_faults() {
+        let panicked = guarded::<()>("trying", SECOND, || panic!("as sled does"));
+        assert!(matches!(panicked, Err(Fault::Broken(text)) if text.contains("panicked")));
+        let (_hold, never) = mpsc::sync_channel::<()>(0);
+        let hung = guarded("trying", Duration::from_millis(20), move || {
+            let _ = never.recv();
+            Ok(())
+        });
+        assert!(matches!(hung, Err(Fault::Broken(text)) if text.contains("did not answer")));
     }
 }

@@ -248,6 +248,11 @@ impl Log {
 
     fn seal(&mut self) {
         if let Some(open) = self.written.take() {
+            if open.end == 0 {
+                // Nothing in it counts; on a disk that keeps failing these would pile up.
+                let _ = fs::remove_file(&open.path);
+                return;
+            }
             // Gives back what was reserved and not used. If it fails the zeros stay, which a reader passes over.
             let _ = open.file.set_len(open.end);
             self.sealed.push(Sealed {

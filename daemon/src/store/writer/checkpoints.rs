@@ -27,7 +27,7 @@ pub(in super::super) struct Progress {
     /// One is being made.
     is_running: bool,
     /// Jobs were written since the last one was frozen.
-    pub(in super::super) has_changed: bool,
+    pub(super) has_changed: bool,
     /// Something was damaged: one is to be made at once.
     is_wanted: bool,
     /// The period at the last one.
@@ -69,6 +69,11 @@ impl Progress {
     /// Asks for one at once.
     pub(in super::super) fn want(&mut self) {
         self.is_wanted = true;
+        self.has_changed = true;
+    }
+
+    /// The log has more than the last one covers.
+    pub(in super::super) fn note_change(&mut self) {
         self.has_changed = true;
     }
 

@@ -18,6 +18,8 @@ use crate::engine::outcome::{Commit, Record, Release, Write};
 
 /// So many controls are held while nothing can be written; a job says itself what is wanted of its producer.
 const HELD: usize = 1_024;
+/// So long after a failure nothing is tried again for a commit (milliseconds).
+const CALM: u64 = 50;
 /// The scratch buffer is given back when a group needed more than this.
 const SCRATCH: usize = 1 << 20;
 
@@ -61,13 +63,21 @@ impl Keep {
                 is_promise,
             }));
         }
-        let result = if self.board.is_due() {
-            self.flush(false)
-        } else {
+        let result = if !self.board.is_due() {
             Ok(())
+        } else if let Some(fault) = self.failed_just_now() {
+            Err(fault)
+        } else {
+            self.flush(false)
         };
         self.release(waiting, result.err());
         self.settle();
+    }
+
+    /// What failed a moment ago would fail again: a crowd of commits must not make a crowd of attempts.
+    fn failed_just_now(&self) -> Option<Fault> {
+        let since = self.clock.now().mono.saturating_sub(self.failed_at);
+        self.faults.log.clone().filter(|_| since < CALM)
     }
 
     /// Writes what waits or failed before.
@@ -81,6 +91,9 @@ impl Keep {
     fn flush(&mut self, ticks: bool) -> Result<(), Fault> {
         let result = self.try_flush(ticks);
         self.faults.log = result.as_ref().err().cloned();
+        if result.is_err() {
+            self.failed_at = self.clock.now().mono;
+        }
         result
     }
 

@@ -46,6 +46,8 @@ pub(in super::super) struct Keep {
     pub(in super::super) ticks_due: Option<u64>,
     /// When what failed is tried again.
     pub(in super::super) retry_due: Option<u64>,
+    /// The last attempt to write to the log failed then.
+    pub(in super::super) failed_at: u64,
     /// Scratch for the frames of a group.
     pub(in super::super) frames: Vec<u8>,
     /// The lock on the directory, held as long as this lives.
@@ -72,9 +74,10 @@ impl Keep {
         if is_due(self.ticks_due) || is_due(self.retry_due) {
             self.ticks_due = None;
             self.retry_due = None;
+            self.faults.reserve = None;
             self.flush_again();
         }
-        if self.faults.log.is_none() {
+        if self.faults.log.is_none() && self.faults.reserve.is_none() {
             // Early: while the present segment has room, a disk that is full stops nobody.
             self.faults.reserve = self.log.reserve().err();
         }

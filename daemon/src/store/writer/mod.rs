@@ -56,10 +56,15 @@ impl Writer {
     }
 }
 
-/// Starts the thread.
-pub(super) fn start(keep: Keep) -> io::Result<Writer> {
+/// Makes this start durable in the log, and starts the thread.
+pub(super) fn start(mut keep: Keep) -> io::Result<Writer> {
+    // Before anybody learns the epoch. Where there is no room for it it is tried again with whatever comes first; until
+    // then the wall clock makes the next epoch greater.
+    keep.flush_again();
+    keep.count();
     let (commits, queue) = mpsc::channel(QUEUE);
     let (tell, health) = watch::channel(StoreHealth::Good);
+    keep.tell(&tell);
     let (end, ended) = oneshot::channel();
     // Its own little runtime: waiting for a commit, a checkpoint or a moment is all that it does asynchronously.
     let runtime = tokio::runtime::Builder::new_current_thread()
