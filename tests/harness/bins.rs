@@ -52,7 +52,8 @@ fn built() -> &'static Built {
             // but the two programs is built: without it, much of the tree would be built a second time.
             build.args(["--workspace", "--bins", "--test", "e2e"]);
         } else {
-            build.args(["-p", "jobtop", "-p", "jobtopd"]);
+            // Likewise: the features of `cargo build --workspace`.
+            build.args(["--workspace", "--bins"]);
         }
         let done = build.output().expect("cargo can be started");
         assert!(
