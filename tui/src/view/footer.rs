@@ -43,7 +43,7 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) {
         at = one(buffer, at, &hint.0, hint.1, theme);
     }
     if context == Context::Typing {
-        let example = "status:failed  type:csv_processing  user:ann  progress>50  -word";
+        let example = "status:failed  user:ann  progress>50  -word";
         cell::put(buffer, at, example, theme.faint(), theme);
     }
 }
