@@ -45,8 +45,6 @@ pub(crate) struct Floor {
     pub(crate) works: Vec<Work>,
     /// Where uploads go.
     pub(crate) sink: Sink,
-    /// Rows in a batch of an upload.
-    pub(crate) batch_rows: usize,
     /// What each work made.
     pub(crate) made: watch::Sender<Vec<Made>>,
     /// Turns true when all of it has to end.
@@ -326,7 +324,6 @@ impl Bench {
                     rejects: &self.rejects,
                     service: self.floor.sink.address,
                     upload: &self.upload,
-                    batch_rows: self.floor.batch_rows,
                 };
                 api_upload::run(desk, files, tally)
             }

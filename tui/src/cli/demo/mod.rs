@@ -43,8 +43,6 @@ mod talk;
 
 /// How long the sink takes for an answer, at least: this is what sets the pace of the demo.
 const LATENCY: Duration = Duration::from_millis(60);
-/// Batches that an upload should have.
-const BATCHES: u64 = 200;
 
 /// The command line of `demo`.
 #[derive(clap::Args, Debug)]
@@ -239,9 +237,6 @@ impl Scene {
             made: watch::Sender::new(vec![Made::NotYet; works.len()]),
             works,
             sink,
-            batch_rows: usize::try_from(set.rows / BATCHES)
-                .unwrap_or(usize::MAX)
-                .clamp(20, 20_000),
             closing: self.closing,
         });
         let done = floor::run(floor.clone(), hours, Talk::new(self.voice, self.begun)).await?;

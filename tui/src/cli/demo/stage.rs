@@ -24,8 +24,6 @@ const MONTHS: [(&str, u64); 3] = [
 pub(crate) struct Set {
     /// The files.
     pub(crate) files: Files,
-    /// About how many rows one of them has.
-    pub(crate) rows: u64,
     /// What is told of it.
     pub(crate) said: String,
 }
@@ -77,7 +75,7 @@ fn write(dir: &Path, rows: u64, closing: &watch::Receiver<bool>) -> Result<Set, 
     };
     save(&shop(), &files.mapping)?;
     save(&partner(), &files.wrong_mapping)?;
-    Ok(Set { files, rows, said })
+    Ok(Set { files, said })
 }
 
 fn take(dir: &Path, csv: &Path) -> Result<Set, Failure> {
@@ -102,8 +100,6 @@ fn take(dir: &Path, csv: &Path) -> Result<Set, Failure> {
     save(&partner(), &files.wrong_mapping)?;
     Ok(Set {
         files,
-        // Only for the size of batches: a row of ours has about as many bytes.
-        rows: bytes / 100,
         said: format!(
             "{} with {} columns, {}",
             csv.display(),

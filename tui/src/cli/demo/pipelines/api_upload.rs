@@ -19,6 +19,8 @@ use crate::cli::demo::sink::{Batch, Receipt, Row};
 
 /// Batches that may wait for the end; when there are more, they are dealt with at once.
 const PUT_OFF: usize = 24;
+/// Batches that a large file goes in, however narrow its rows are: each costs an answer's time.
+const BATCHES: u64 = 200;
 /// Tries in a row before a batch is put off, and before it is given up at the end.
 const TRIES: (u32, u32) = (2, 8);
 
@@ -33,8 +35,6 @@ pub(crate) struct Files<'a> {
     pub(crate) service: SocketAddr,
     /// What this upload is called there.
     pub(crate) upload: &'a str,
-    /// Rows in a batch.
-    pub(crate) batch_rows: usize,
 }
 
 /// Does the work.
@@ -48,7 +48,8 @@ pub(crate) fn run(desk: &Desk, files: Files<'_>, tally: &mut Tally) -> Result<()
         p.total_items = total;
         p.total_bytes = bytes;
     });
-    let batches = total.div_ceil(files.batch_rows as u64);
+    let batch_rows = batch_rows(total);
+    let batches = total.div_ceil(batch_rows as u64);
     desk.step(1, format!("{batches} batches"));
 
     let mut upload = Upload {
@@ -58,6 +59,7 @@ pub(crate) fn run(desk: &Desk, files: Files<'_>, tally: &mut Tally) -> Result<()
         rejects: Rejects::create(files.rejects)?,
         poster: Poster::new(files.service),
         put_off: Vec::new(),
+        batch_rows,
         batches,
     };
     let sent = upload.send_all().and_then(|()| {
@@ -105,7 +107,13 @@ struct Upload<'a> {
     rejects: Rejects<'a>,
     poster: Poster,
     put_off: Vec<Parcel>,
+    batch_rows: usize,
     batches: u64,
+}
+
+/// Rows that go together in an upload of so many.
+fn batch_rows(total: u64) -> usize {
+    total.div_ceil(BATCHES).clamp(20, 20_000) as usize
 }
 
 impl Upload<'_> {
@@ -115,11 +123,11 @@ impl Upload<'_> {
         let names = sheet::header(&mut reader, path)?;
         let mut row = ByteRecord::new();
         for number in 0..self.batches {
-            let mut rows = Vec::with_capacity(self.files.batch_rows);
-            while rows.len() < self.files.batch_rows && sheet::next(&mut reader, &mut row, path)? {
+            let mut rows = Vec::with_capacity(self.batch_rows);
+            while rows.len() < self.batch_rows && sheet::next(&mut reader, &mut row, path)? {
                 rows.push(StringRecord::from_byte_record_lossy(row.clone()));
             }
-            let first_row = number * self.files.batch_rows as u64 + 1;
+            let first_row = number * self.batch_rows as u64 + 1;
             let parcel = Parcel {
                 number,
                 first_row,
@@ -270,6 +278,20 @@ mod tests {
         text
     }
 
+    #[test]
+    fn a_large_file_goes_in_about_as_many_batches_whatever_its_rows_are() {
+        for (total, rows, batches) in [
+            (0, 20, 0),
+            (970, 20, 49),
+            (300_000, 1_500, 200),
+            (3_000_001, 15_001, 200),
+            (50_000_000, 20_000, 2_500),
+        ] {
+            assert_eq!(batch_rows(total), rows, "{total}");
+            assert_eq!(total.div_ceil(rows as u64), batches, "{total}");
+        }
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn every_row_arrives_once_or_is_put_aside() {
         let dir = tempfile::tempdir().unwrap();
@@ -285,7 +307,6 @@ mod tests {
                 rejects: &rejects,
                 service,
                 upload: "one",
-                batch_rows: 20,
             };
             let ended = run(&desk, files, &mut tally);
             let told = std::fs::read_to_string(&rejects).unwrap();
@@ -322,7 +343,6 @@ mod tests {
                 rejects: &rejects,
                 service,
                 upload: "one",
-                batch_rows: 10,
             };
             (run(&desk, files, &mut tally), tally)
         });
@@ -348,7 +368,6 @@ mod tests {
                 rejects: &rejects,
                 service,
                 upload: "one",
-                batch_rows: 10,
             };
             run(&desk, files, &mut Tally::default())
         })
