@@ -70,12 +70,13 @@ async fn start(program: &Path, endpoint: &Endpoint, state: &Path) -> Result<Begu
     if let Endpoint::Unix(socket) = endpoint {
         options.extend(["--socket".into(), socket.clone().into_os_string()]);
     }
+    let before = std::fs::metadata(&log).map_or(0, |log| log.len());
     let mut daemon = detach::spawn_detached(program, options, &log)
         .map_err(|error| not_started(&error.to_string()))?;
     match daemon.ready_line(PATIENCE).await {
         Ok(_) => Ok(Begun::Now(endpoint.clone())),
         Err(why) => {
-            let words = last_words(&log);
+            let words = last_words(&log, before);
             let ended = matches!(why, NotReady::Ended(_));
             // Another one was faster: it holds the lock or the socket, and it will answer.
             let raced = words.as_ref().is_none_or(LastWords::of_a_loser);
@@ -158,16 +159,42 @@ impl LastWords {
 /// How the daemon begins to say why it ended.
 const SAYS: &str = "jobtopd: ";
 
-fn last_words(log: &Path) -> Option<LastWords> {
+/// What is in the log from `before` on: what is older was said by another daemon, of another failure.
+fn last_words(log: &Path, before: u64) -> Option<LastWords> {
     let text = std::fs::read(log).unwrap_or_default();
+    // A log that got shorter meanwhile was begun anew.
+    let before = usize::try_from(before).unwrap_or(usize::MAX);
+    let new = text.get(before..).unwrap_or(&text);
     LastWords::of(&String::from_utf8_lossy(
-        &text[text.len().saturating_sub(4_096)..],
+        &new[new.len().saturating_sub(4_096)..],
     ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_was_said_since_the_start_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("jobtopd.log");
+        let what = |before| last_words(&log, before).map(|words| words.what);
+        assert_eq!(what(0), None);
+        let old = "jobtopd: no setting bogus\n  There are a, b\n";
+        for (new, before, expected) in [
+            ("", old.len(), None),
+            ("INFO reading the log\n", old.len(), None),
+            (
+                "jobtopd: the disk is full\n",
+                old.len(),
+                Some("the disk is full"),
+            ),
+            ("", 5_000, Some("no setting bogus")),
+        ] {
+            std::fs::write(&log, format!("{old}{new}")).unwrap();
+            assert_eq!(what(before as u64).as_deref(), expected, "{new:?}");
+        }
+    }
 
     #[test]
     fn the_daemon_s_last_words() {
