@@ -304,6 +304,12 @@ fn listings_are_tables_documents_or_lines() {
         filtered.out.contains(&one) && !filtered.out.contains(&two),
         "{filtered:?}"
     );
+    let none = home.does(&["ls", "status:failed"]);
+    assert_eq!((none.code, none.out.as_str()), (0, ""), "{none:?}");
+    assert!(
+        none.err.starts_with("None of the 2 jobs passes the filter"),
+        "{none:?}"
+    );
     let negated = home.does(&["ls", "--", "-type:api_upload"]);
     assert!(
         negated.out.contains(&one) && !negated.out.contains(&two),

@@ -41,21 +41,43 @@ pub(crate) struct Form {
     jsonl: bool,
 }
 
+impl Form {
+    const fn is_table(&self) -> bool {
+        !self.json && !self.jsonl
+    }
+}
+
 /// Prints the jobs.
 pub(crate) async fn main(args: &Args, global: &Global) -> Result<ExitCode, Failure> {
     let filter = args.filter.join(" ");
+    let filtered = !filter.trim().is_empty();
     let wanted = ListJobs {
-        q: (!filter.is_empty()).then_some(filter),
+        q: filtered.then_some(filter),
         ..ListJobs::default()
     };
-    let jobs = all(&target::rest(global)?, wanted, args.limit).await?;
-    print(&jobs, &args.form, global.color)
+    let rest = target::rest(global)?;
+    let jobs = all(&rest, wanted, args.limit).await?;
+    print(&jobs, &args.form, global.color)?;
+    if jobs.jobs.is_empty() && args.form.is_table() {
+        // Whether there is nothing at all or nothing like that are two things.
+        let others = if filtered {
+            all(&rest, ListJobs::default(), None).await?.jobs.len()
+        } else {
+            0
+        };
+        print::note(&nothing(others));
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Prints the whole live set as a table: what `jobtop` does where it has no terminal.
 pub(crate) async fn plain(rest: &Rest, color: Color) -> Result<ExitCode, Failure> {
     let jobs = all(rest, ListJobs::default(), None).await?;
-    print(&jobs, &Form::default(), color)
+    if jobs.jobs.is_empty() {
+        print::note(&nothing(0));
+    }
+    print(&jobs, &Form::default(), color)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Every page of a listing, as one answer.
@@ -81,14 +103,25 @@ pub(crate) async fn all(
     Ok(answer)
 }
 
-fn print(jobs: &JobsAnswer, form: &Form, color: Color) -> Result<ExitCode, Failure> {
+/// What is said instead of an empty table, where a filter hides so many jobs.
+fn nothing(hidden: usize) -> String {
+    match hidden {
+        0 => "No jobs. `jobtop run -- CMD…` makes one, `jobtop demo` shows some.".to_owned(),
+        1 => "The one job that there is does not pass the filter. `jobtop ls` shows it.".to_owned(),
+        n => format!(
+            "None of the {} jobs passes the filter. `jobtop ls` shows them all.",
+            format::count(n as u64)
+        ),
+    }
+}
+
+/// Prints the jobs; of no jobs there is no table.
+fn print(jobs: &JobsAnswer, form: &Form, color: Color) -> Result<(), Failure> {
     if form.json {
         print::json(jobs)?;
     } else if form.jsonl {
         jobs.jobs.iter().try_for_each(print::json)?;
-    } else if jobs.jobs.is_empty() {
-        print::note("No jobs. `jobtop run -- CMD…` makes one, `jobtop demo` shows some.");
-    } else {
+    } else if !jobs.jobs.is_empty() {
         let ids = if std::io::stdout().is_terminal() {
             Ids::Short
         } else {
@@ -102,7 +135,7 @@ fn print(jobs: &JobsAnswer, form: &Form, color: Color) -> Result<ExitCode, Failu
         let paint = Paint::of_stdout(color);
         print::answer(&table::render(&COLUMNS, &rows, print::width(), paint))?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 const COLUMNS: [Column; 10] = [
