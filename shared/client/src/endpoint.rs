@@ -23,9 +23,14 @@ pub enum Endpoint {
 /// A target that can't be used; the text says why and what would do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadEndpoint {
-    /// No form that we know.
-    #[error("{0} is no target; one is unix:PATH, ws://HOST:PORT or http://HOST:PORT")]
-    Unknown(String),
+    /// No form that we know, and why.
+    #[error("{given} is no target: {why}; one is unix:PATH, ws://HOST:PORT or http://HOST:PORT")]
+    Unknown {
+        /// What was typed, made safe to show.
+        given: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// A form that a later version will know.
     #[error(
         "{0} targets are not there yet; use unix:PATH or ws://HOST:PORT (over ssh: forward the port or the socket with ssh -L)"
@@ -64,41 +69,70 @@ impl FromStr for Endpoint {
     type Err = BadEndpoint;
 
     fn from_str(given: &str) -> Result<Self, BadEndpoint> {
-        let unknown = || BadEndpoint::Unknown(text::clean_within(given, 100).into_owned());
+        let unknown = |why| BadEndpoint::Unknown {
+            given: text::clean_within(given, 100).into_owned(),
+            why,
+        };
         if let Some(path) = given.strip_prefix("unix:") {
             return if path.is_empty() {
-                Err(unknown())
+                Err(unknown("the path is missing"))
             } else {
                 Ok(Self::Unix(path.into()))
             };
         }
-        let (scheme, rest) = given.split_once("://").ok_or_else(unknown)?;
+        let Some((scheme, rest)) = given.split_once("://") else {
+            return Err(unknown(if given.contains('/') {
+                "unix: stands before the path of a socket"
+            } else if tcp(given).is_ok() {
+                "ws:// is missing before it"
+            } else {
+                "it has neither unix: nor ws:// before it"
+            }));
+        };
         match scheme {
-            "ws" | "http" => tcp(rest).ok_or_else(unknown),
+            "ws" | "http" => tcp(rest).map_err(unknown),
             "wss" | "https" => Err(BadEndpoint::NotYet("wss://")),
             "ssh" => Err(BadEndpoint::NotYet("ssh://")),
-            _ => Err(unknown()),
+            _ => Err(unknown("nothing is known of what stands before ://")),
         }
     }
 }
 
-/// Reads `HOST:PORT`, with an IPv6 address in brackets; a bare `/` may follow.
-fn tcp(rest: &str) -> Option<Endpoint> {
+/// Reads `HOST:PORT`, with an IPv6 address in brackets; a bare `/` may follow. Or what is wrong with it.
+fn tcp(rest: &str) -> Result<Endpoint, &'static str> {
     let rest = rest.strip_suffix('/').unwrap_or(rest);
-    let (host, port) = rest.rsplit_once(':')?;
-    let port = port.parse().ok().filter(|port| *port != 0)?;
-    let host = match host.strip_prefix('[') {
-        Some(inner) => inner
-            .strip_suffix(']')
-            .filter(|inner| inner.parse::<std::net::Ipv6Addr>().is_ok())?,
-        None => Some(host).filter(|host| {
-            !host.is_empty()
-                && host
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-        })?,
+    if rest.contains('/') {
+        return Err("nothing may follow the port");
+    }
+    let (host, port) = if let Some(inner) = rest.strip_prefix('[') {
+        let (host, port) = inner.split_once(']').ok_or("the bracket is not closed")?;
+        if host.parse::<std::net::Ipv6Addr>().is_err() {
+            return Err("what stands in brackets is no IPv6 address");
+        }
+        (host, port.strip_prefix(':').ok_or("the port is missing")?)
+    } else {
+        let (host, port) = rest.rsplit_once(':').ok_or("the port is missing")?;
+        if host.contains(':') {
+            return Err("an IPv6 address stands in brackets, and then the port: [::1]:7411");
+        }
+        (host, port)
     };
-    Some(Endpoint::Tcp {
+    if host.is_empty() {
+        return Err("the host is missing");
+    }
+    let is_of_name = |b: u8| b.is_ascii_alphanumeric() || b"._-:".contains(&b);
+    if !host.bytes().all(is_of_name) {
+        return Err("the host is a name or an address, and nothing else");
+    }
+    if port.is_empty() {
+        return Err("the port is missing");
+    }
+    let port = port
+        .parse()
+        .ok()
+        .filter(|port| *port != 0)
+        .ok_or("the port is a number from 1 to 65535")?;
+    Ok(Endpoint::Tcp {
         host: host.to_owned(),
         port,
     })
@@ -152,18 +186,24 @@ mod tests {
     #[test]
     fn what_is_no_target_is_refused_in_words() {
         for (given, says) in [
-            ("", "is no target"),
-            ("unix:", "is no target"),
-            ("etl1", "is no target"),
-            ("ftp://a:1", "is no target"),
-            ("ws://host", "is no target"),
-            ("ws://host:0", "is no target"),
-            ("ws://host:70000", "is no target"),
-            ("ws://:80", "is no target"),
-            ("ws://a/b:80", "is no target"),
-            ("ws://u@h:80", "is no target"),
-            ("ws://[x]:80", "is no target"),
-            ("ws://::1:80", "is no target"),
+            ("", "is no target: it has neither"),
+            ("unix:", "the path is missing"),
+            ("etl1", "it has neither"),
+            ("/run/j.sock", "unix: stands before"),
+            ("localhost:7411", "ws:// is missing"),
+            ("ftp://a:1", "before ://"),
+            ("ws://host", "the port is missing"),
+            ("ws://host:", "the port is missing"),
+            ("ws://host:0", "from 1 to 65535"),
+            ("ws://host:70000", "from 1 to 65535"),
+            ("ws://:80", "the host is missing"),
+            ("ws://a/b:80", "nothing may follow"),
+            ("ws://a:80/progress", "nothing may follow"),
+            ("ws://u@h:80", "a name or an address"),
+            ("ws://[x]:80", "no IPv6 address"),
+            ("ws://[::1", "not closed"),
+            ("ws://[::1]", "the port is missing"),
+            ("ws://::1:80", "stands in brackets"),
             ("wss://a:1", "not there yet"),
             ("https://a:1", "not there yet"),
             ("ssh://a", "not there yet"),
