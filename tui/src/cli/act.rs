@@ -6,7 +6,7 @@ use jobtop_core::proto::body::{ActBody, JobAnswer, PriorityBody};
 use jobtop_core::proto::view::View;
 
 use crate::cli::print::{self, words};
-use crate::cli::{Global, ids, target};
+use crate::cli::{Global, ids, mistake, target};
 use crate::exit::Failure;
 
 /// The command line of each.
@@ -27,7 +27,8 @@ pub(crate) struct PriorityArgs {
     #[arg(value_name = "ID")]
     id: String,
     /// The priority: higher goes first
-    #[arg(value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_name = "N", allow_negative_numbers = true,
+          value_parser = mistake::whole(i32::MIN..=i32::MAX, "a whole number, from -2147483648 to 2147483647"))]
     priority: i32,
     /// Print the daemon's answer as JSON
     #[arg(long)]

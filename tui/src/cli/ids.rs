@@ -29,23 +29,26 @@ pub(crate) async fn resolve(rest: &Rest, typed: &[String]) -> Result<Vec<JobId>,
 
 /// The one of `known` that ends so.
 fn meant(typed: &str, known: &[JobId]) -> Result<JobId, Failure> {
-    let none = || {
+    let none = |hint: &str| {
         let shown = jobtop_core::text::clean_within(typed, 80);
-        Failure::NoSuchJob(
-            Said::new(format!("Job not found: {shown}"))
-                .hint("`jobtop ls` shows the jobs that there are"),
-        )
+        Failure::NoSuchJob(Said::new(format!("Job not found: {shown}")).hint(hint))
     };
     let ending = typed.to_uppercase();
     let ending = ending
         .strip_prefix(&JOB_PREFIX.to_uppercase())
         .unwrap_or(&ending);
-    if ending.len() < SHORTEST || !ending.bytes().all(|b| b.is_ascii_alphanumeric()) {
-        return Err(none());
+    if ending.len() < SHORTEST {
+        return Err(none(
+            "An ending of an id has four characters or more; `jobtop ls` shows the last eight",
+        ));
+    }
+    let unknown = || none("`jobtop ls` shows the jobs that there are");
+    if !ending.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return Err(unknown());
     }
     let mut fitting = known.iter().filter(|id| id.to_string().ends_with(ending));
     match (fitting.next(), fitting.next()) {
-        (None, _) => Err(none()),
+        (None, _) => Err(unknown()),
         (Some(id), None) => Ok(*id),
         (Some(one), Some(other)) => Err(Failure::usage(format!(
             "{typed} is the ending of more than one job's id: {one}, {other}"
@@ -78,6 +81,8 @@ mod tests {
         ] {
             assert_eq!(meant(typed, &known).map_err(|f| f.code()), found, "{typed}");
         }
+        let short = meant("XYZ", &known).unwrap_err().text().unwrap();
+        assert!(short.contains("four characters"), "{short}");
         let twins: Vec<JobId> = [
             "job_01JD8ZAAAAAAAAAAAAAAAAWXYZ",
             "job_01JD8ZAAAAAAAAAAAABAAAWXYZ",

@@ -12,7 +12,7 @@ use jobtop_core::proto::view::View;
 use crate::cli::print::colour::Paint;
 use crate::cli::print::table::{self, Cell, Column};
 use crate::cli::print::{self, words};
-use crate::cli::{Color, Global, target};
+use crate::cli::{Color, Global, mistake, target};
 use crate::clock;
 use crate::exit::Failure;
 use crate::view::format;
@@ -24,7 +24,7 @@ pub(crate) struct Args {
     #[arg(value_name = "FILTER")]
     filter: Vec<String>,
     /// At most this many, the newest first
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = mistake::whole(1..=u64::MAX, "a whole number, 1 or more"))]
     limit: Option<u64>,
     #[command(flatten)]
     form: Form,

@@ -16,6 +16,7 @@ pub(crate) mod daemon;
 mod demo;
 mod ids;
 mod list;
+mod mistake;
 pub(crate) mod print;
 mod run;
 mod screen;
@@ -95,8 +96,17 @@ enum Command {
 
 /// Reads the command line and does what it says.
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match dispatch(cli) {
+    let typed: Vec<String> = std::env::args_os()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let done = match Cli::try_parse() {
+        Ok(cli) => dispatch(cli),
+        Err(error) => match mistake::explained(&error, &typed) {
+            Some(failure) => Err(failure),
+            None => error.exit(),
+        },
+    };
+    match done {
         Ok(code) => code,
         Err(failure) => {
             if let Some(text) = failure.text() {

@@ -24,7 +24,7 @@ use self::summary::Line;
 use self::talk::{Talk, Voice};
 use crate::cli::print;
 use crate::cli::print::colour::Paint;
-use crate::cli::{Global, screen};
+use crate::cli::{Global, mistake, screen};
 use crate::exit::Failure;
 
 mod attend;
@@ -51,8 +51,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
     /// Rows in each of the generated files (about 100 bytes a row)
-    #[arg(long, value_name = "N", default_value_t = 300_000, conflicts_with = "csv",
-          value_parser = clap::value_parser!(u64).range(100..=50_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 300_000, conflicts_with = "csv", allow_negative_numbers = true,
+          value_parser = mistake::whole(100..=50_000_000_u64, "a whole number, from 100 to 50000000"))]
     rows: u64,
     /// Open the screen on it; the demo ends when the screen is left
     #[arg(long)]
