@@ -51,14 +51,14 @@ const fn fixed(column: Column, width: u16) -> Need {
 /// In the order on the screen.
 const NEEDS: [Need; 10] = [
     fixed(Column::Status, 13),
-    need(Column::Name, [16, 24, 44], 3),
+    need(Column::Name, [17, 24, 44], 3),
     need(Column::Owner, [8, 10, 14], 1),
-    need(Column::Step, [14, 17, 24], 1),
+    need(Column::Step, [13, 17, 24], 1),
     fixed(Column::StepNumber, 4),
     need(Column::Bar, [6, 10, 30], 2),
     fixed(Column::Percent, 5),
     fixed(Column::Rate, 8),
-    fixed(Column::Eta, 14),
+    need(Column::Eta, [12, 14, 14], 1),
     fixed(Column::Age, 6),
 ];
 
@@ -74,7 +74,7 @@ const RANKS: [Column; 9] = [
     Column::Owner,
     Column::Age,
 ];
-const EXTRAS: usize = 5;
+const EXTRAS: usize = 7;
 
 /// From this width on two blanks lie between columns.
 const APART_FROM: u16 = 124;
@@ -204,11 +204,13 @@ mod tests {
         use Column::{Age, Bar, Eta, Glyph, Name, Owner, Percent, Rate, Status, Step, StepNumber};
         for (width, expected) in [
             (
-                200,
+                120,
                 vec![Status, Name, Owner, Step, Bar, Percent, Rate, Eta, Age],
             ),
             (100, vec![Status, Name, Step, Bar, Percent, Rate, Eta]),
-            (80, vec![Status, Name, StepNumber, Bar, Percent, Eta]),
+            (80, vec![Status, Name, Step, Bar, Percent, Rate, Eta]),
+            (79, vec![Status, Name, Step, Bar, Percent, Eta]),
+            (65, vec![Status, Name, StepNumber, Bar, Percent, Eta]),
             (60, vec![Status, Name, Bar, Percent, Eta]),
             (40, vec![Glyph, Name, Bar, Percent]),
         ] {

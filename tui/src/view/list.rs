@@ -46,7 +46,6 @@ fn heads(buffer: &mut Buffer, at: Rect, laid: &[(Column, u16)], theme: Theme) {
             Column::Name => "NAME",
             Column::Owner => "OWNER",
             Column::Step | Column::StepNumber => "STEP",
-            Column::Bar if place.width < 8 => "DONE",
             Column::Bar => "PROGRESS",
             Column::Rate => "RATE",
             Column::Eta => "ETA",
@@ -54,6 +53,13 @@ fn heads(buffer: &mut Buffer, at: Rect, laid: &[(Column, u16)], theme: Theme) {
         };
         if is_right(column) {
             cell::put_right(buffer, place, title, style, theme);
+        } else if column == Column::Bar {
+            // The percent after it has no title of its own.
+            let both = Rect {
+                width: place.width.max(8).min(at.right().saturating_sub(place.x)),
+                ..place
+            };
+            cell::put(buffer, both, title, style, theme);
         } else {
             cell::put(buffer, place, title, style, theme);
         }

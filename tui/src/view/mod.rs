@@ -162,7 +162,8 @@ fn split(area: Rect, body: Rect) -> (Rect, Option<Rect>) {
         };
         (list, Some(detail))
     } else if area.height >= BELOW_FROM {
-        let below = (body.height * 2 / 5).min(16);
+        // So much a running job has to say.
+        let below = (body.height / 2).min(18);
         let list = Rect {
             height: body.height - below,
             ..body

@@ -21,13 +21,13 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) {
     let kind = kind.map(|kind| format!("type {kind}"));
     let beside = kind.as_ref().map_or(0, |kind| cell::width(kind) + 3);
     let room = usize::from(area.width).saturating_sub(beside);
-    let forms = [Form::Words, Form::Short, Form::Glyphs];
+    let forms = [Form::Words, Form::Occurring, Form::Short, Form::Glyphs];
     let fits = |tabs: &Vec<Tab>| {
         let sum: usize = tabs.iter().map(|(text, _)| cell::width(text) + 2).sum();
         sum <= room + 2
     };
     let tabs = forms.map(|form| tabs(app, form, theme));
-    let tabs = tabs.iter().find(|tabs| fits(tabs)).unwrap_or(&tabs[2]);
+    let tabs = tabs.iter().find(|tabs| fits(tabs)).unwrap_or(&tabs[3]);
     let mut at = area;
     for (text, style) in tabs {
         let taken = cell::put(buffer, at, text, *style, theme);
@@ -45,6 +45,8 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) {
 enum Form {
     /// Every status with its word.
     Words,
+    /// Only those that occur, with their words.
+    Occurring,
     /// Only those that occur, and words only for those that need somebody.
     Short,
     /// Glyphs alone.
@@ -71,7 +73,8 @@ fn tabs(app: &App, form: Form, theme: Theme) -> Vec<Tab> {
         };
         let text = match form {
             Form::Words => format!("{glyph} {status} {count}"),
-            Form::Short | Form::Glyphs if count == 0 && !is_chosen => continue,
+            _ if count == 0 && !is_chosen => continue,
+            Form::Occurring => format!("{glyph} {status} {count}"),
             Form::Short
                 if is_chosen || !matches!(status, Status::Completed | Status::Cancelled) =>
             {

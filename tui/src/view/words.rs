@@ -38,7 +38,7 @@ pub(super) fn eta(app: &App, job: &View, theme: Theme) -> String {
             }
         }),
         Status::Paused => "paused".to_owned(),
-        Status::Completed => format!("done in {}", worked()),
+        Status::Completed => format!("took {}", worked()),
         Status::Failed | Status::Cancelled if job.metrics.start_time.is_none() => unknown(),
         Status::Failed | Status::Cancelled => format!("after {}", worked()),
     }
