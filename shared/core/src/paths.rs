@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::JobId;
+
 /// The Unix socket: `RUNTIME/jobtop/jobtopd.sock`, without a runtime directory `jobtopd.sock` in the state directory.
 #[must_use]
 pub fn socket(runtime: Option<&Path>, state: &Path) -> PathBuf {
@@ -21,4 +23,10 @@ pub fn data(state: &Path) -> PathBuf {
 #[must_use]
 pub fn daemon_log(state: &Path) -> PathBuf {
     state.join("jobtopd.log")
+}
+
+/// Where the captured output of a job lies in the store's folder as long as the job has not ended.
+#[must_use]
+pub fn job_log(data: &Path, job: JobId) -> PathBuf {
+    data.join("logs").join(format!("{job}.log"))
 }

@@ -9,6 +9,7 @@ pub mod ending;
 mod exec;
 pub mod ladder;
 mod leader;
+pub mod log_file;
 pub mod observe;
 pub mod proc;
 mod signals;
