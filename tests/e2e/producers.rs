@@ -231,7 +231,7 @@ fn an_ending_is_final() {
     let (done, job) = end("complete", &json!({}));
     assert_eq!(
         (&job["status"], &job["progress"], &job["currentStep"]),
-        (&json!("completed"), &json!(100.0), &json!(1)),
+        (&json!("completed"), &json!(100), &json!(1)),
         "{job}"
     );
     assert!(

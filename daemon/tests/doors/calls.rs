@@ -51,7 +51,7 @@ fn a_job_from_its_creation_to_its_end() {
     let job = call("complete", "");
     assert_eq!(
         (&job["status"], &job["progress"]),
-        (&json!("completed"), &json!(100.0))
+        (&json!("completed"), &json!(100))
     );
     // Again is the same, otherwise is not.
     assert_eq!(call("complete", "")["status"], "completed");

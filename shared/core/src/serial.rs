@@ -1,4 +1,5 @@
-//! How single values are read from JSON where serde's own way would copy more or take more than we mean.
+//! How single values are read from JSON where serde's own way would copy more or take more than we mean, and how numbers
+//! are said.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,6 +7,7 @@ use std::str::FromStr;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::ser::Serializer;
 
 /// A `T` that was an object. A derived struct would also take a list of its fields' values, which nobody means.
 #[derive(Debug)]
@@ -34,6 +36,31 @@ where
     T: Deserialize<'de>,
 {
     Ok(Option::<Object<T>>::deserialize(d)?.map(|object| object.0))
+}
+
+/// Whole numbers up to here are exact in an `f64`.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// Says a number as it was given, for `serialize_with`: a whole one has no fraction.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over references"
+)]
+pub(crate) fn number<S: Serializer>(value: &f64, s: S) -> Result<S::Ok, S::Error> {
+    if value.fract() == 0.0 && value.abs() <= EXACT {
+        s.serialize_i64(*value as i64)
+    } else {
+        s.serialize_f64(*value)
+    }
+}
+
+/// Says a number that may be absent, likewise.
+#[expect(clippy::ref_option, reason = "serde hands over references")]
+pub(crate) fn optional_number<S: Serializer>(value: &Option<f64>, s: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => number(value, s),
+        None => s.serialize_none(),
+    }
 }
 
 /// Reads a string by parsing it in place, without a copy.
@@ -65,5 +92,31 @@ where
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
         text.parse().map_err(E::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Serialize;
+
+    #[derive(Serialize)]
+    struct Said {
+        #[serde(serialize_with = "super::number")]
+        given: f64,
+        #[serde(serialize_with = "super::optional_number")]
+        perhaps: Option<f64>,
+    }
+
+    #[test]
+    fn numbers_are_said_as_they_are_written_by_people() {
+        for (given, perhaps, said) in [
+            (50.0, Some(100.0), r#"{"given":50,"perhaps":100}"#),
+            (33.3, Some(0.000_06), r#"{"given":33.3,"perhaps":0.00006}"#),
+            (-0.0, None, r#"{"given":0,"perhaps":null}"#),
+            (1e300, Some(-2.0), r#"{"given":1e+300,"perhaps":-2}"#),
+        ] {
+            let text = serde_json::to_string(&Said { given, perhaps }).unwrap();
+            assert_eq!(text, said);
+        }
     }
 }

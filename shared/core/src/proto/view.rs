@@ -15,7 +15,7 @@ use crate::job::control::{Capabilities, Request};
 use crate::job::failure::Failure;
 use crate::job::status::Status;
 use crate::job::{Counts, Job};
-use crate::serial::Parsed;
+use crate::serial::{Parsed, number, optional_number};
 use crate::time::Timestamp;
 
 /// Names, each copied once; they come with every update.
@@ -63,12 +63,16 @@ pub struct Metrics {
     #[serde(default)]
     pub estimated_completion_high: Option<Timestamp>,
     /// Seconds of work, as of the moment it was said; goes on while the job runs.
+    #[serde(serialize_with = "number")]
     pub active_seconds: f64,
     /// Seconds paused, likewise.
+    #[serde(serialize_with = "number")]
     pub paused_seconds: f64,
     /// Items per second of active time.
+    #[serde(serialize_with = "optional_number")]
     pub items_per_second: Option<f64>,
     /// Errors per item.
+    #[serde(serialize_with = "optional_number")]
     pub error_rate: Option<f64>,
 }
 
@@ -85,6 +89,7 @@ pub struct View {
     pub job_type: JobType,
     pub name: Arc<str>,
     pub status: Status,
+    #[serde(serialize_with = "number")]
     pub progress: f64,
     pub priority: i32,
     pub user_id: UserId,
@@ -118,6 +123,7 @@ pub struct View {
 #[expect(missing_docs, reason = "the fields are those of View")]
 pub struct Patch {
     pub status: Status,
+    #[serde(serialize_with = "number")]
     pub progress: f64,
     pub priority: i32,
     pub updated_at: Timestamp,
