@@ -10,6 +10,7 @@ mod job_control;
 mod lifecycle;
 mod manuals;
 mod network;
+mod pipelines;
 mod producers;
 mod reattach;
 mod runner;
