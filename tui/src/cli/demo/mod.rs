@@ -223,7 +223,7 @@ impl Scene {
             off_thread(move || stage::set(&dir, args.csv.as_deref(), args.rows, &closing)).await?;
         if self.voice == Voice::Aloud {
             print::note(&format!(
-                "{}\nTo watch and control it from another terminal: jobtop attach {}",
+                "{}\nTo watch and control it from another terminal:\n  jobtop attach {}",
                 set.said, self.endpoint
             ));
         }

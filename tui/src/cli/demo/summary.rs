@@ -1,6 +1,5 @@
 //! What the demo says at its end: a line for each job, and whether every row is accounted for.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use jobtop_core::Status;
@@ -8,6 +7,7 @@ use jobtop_core::Status;
 use super::audit::Verdict;
 use super::pipelines::Tally;
 use super::plan::Expected;
+use crate::cli::print;
 use crate::cli::print::colour::Paint;
 use crate::cli::print::table::{self, Cell, Column};
 use crate::view::format;
@@ -78,13 +78,15 @@ pub(crate) fn render(lines: &[Line], width: Option<usize>, paint: Paint) -> Stri
                 Expected::Failed if line.is_well() => " (meant to fail, to show it)",
                 Expected::Failed | Expected::Completed => "",
             };
-            let _ = writeln!(text, "{}: {trouble}{note}", line.name);
+            let said = format!("{}: {trouble}{note}", line.name);
+            text.push_str(&print::paragraph(&said, width, 2));
         }
         if let Verdict::Off(off) = &line.verdict {
-            let _ = writeln!(text, "{}: {off}", line.name);
+            let said = format!("{}: {off}", line.name);
+            text.push_str(&print::paragraph(&said, width, 2));
         }
     }
-    text.push_str(&verdict(lines));
+    text.push_str(&print::paragraph(&verdict(lines), width, 2));
     text
 }
 
@@ -118,7 +120,7 @@ fn verdict(lines: &[Line]) -> String {
         .count();
     if off > 0 {
         return format!(
-            "Not every row is accounted for: {off} of {} jobs are off.\n",
+            "Not every row is accounted for: {off} of {} jobs are off.",
             lines.len()
         );
     }
@@ -129,7 +131,7 @@ fn verdict(lines: &[Line]) -> String {
         n => format!(" But {n} jobs did not end as they should."),
     };
     format!(
-        "Every row is accounted for: {} rows in = {} out + {} rejected.{ending}\n",
+        "Every row is accounted for: {} rows in = {} out + {} rejected.{ending}",
         format::count(sum(|t| t.rows_in)),
         format::count(sum(|t| t.rows_out)),
         format::count(sum(|t| t.rejects)),

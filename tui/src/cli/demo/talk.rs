@@ -88,7 +88,9 @@ impl Talk {
     fn say(&self, text: &str) {
         if self.voice == Voice::Aloud {
             let seconds = self.begun.elapsed().as_secs_f64();
-            print::note(&format!("{seconds:6.1} s  {text}"));
+            let text = format!("{seconds:6.1} s  {text}");
+            let text = print::paragraph(&text, print::note_width(), 10);
+            print::note(text.trim_end());
         }
     }
 }

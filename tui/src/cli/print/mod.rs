@@ -3,8 +3,10 @@
 //! [`table`] and [`words`] make text; [`colour`] decides about colour.
 
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
 use crate::exit::Failure;
 
@@ -54,12 +56,40 @@ pub(crate) fn note(text: &str) {
 
 /// How many columns a table may have: those of the terminal; without one there is no limit.
 pub(crate) fn width() -> Option<usize> {
-    let stdout = io::stdout();
-    if !stdout.is_terminal() {
+    columns(io::stdout())
+}
+
+/// The same for what is said on stderr.
+pub(crate) fn note_width() -> Option<usize> {
+    columns(io::stderr())
+}
+
+fn columns(stream: impl IsTerminal + AsFd) -> Option<usize> {
+    if !stream.is_terminal() {
         return None;
     }
-    let size = rustix::termios::tcgetwinsize(stdout).ok()?;
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// A sentence in lines of at most `width` columns, broken between words, those after the first moved in; without a width
+/// one line. Ends with a newline.
+pub(crate) fn paragraph(text: &str, width: Option<usize>, moved_in: usize) -> String {
+    let mut lines = String::with_capacity(text.len() + 16);
+    let mut taken = 0;
+    for word in text.split_inclusive(' ') {
+        let wide = word.trim_end().width();
+        if taken > moved_in && width.is_some_and(|width| taken + wide > width) {
+            lines.truncate(lines.trim_end().len());
+            lines.push('\n');
+            lines.extend(std::iter::repeat_n(' ', moved_in));
+            taken = moved_in;
+        }
+        lines.push_str(word);
+        taken += word.width();
+    }
+    lines.push('\n');
+    lines
 }
 
 fn unwritten(error: &io::Error) -> Failure {
@@ -74,6 +104,25 @@ fn unwritten(error: &io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_sentence_breaks_between_words() {
+        let text = "orders: a column that is not there (correct the mapping)";
+        for (width, lines) in [
+            (None, vec![text]),
+            (Some(80), vec![text]),
+            (
+                Some(30),
+                vec![
+                    "orders: a column that is not",
+                    "  there (correct the mapping)",
+                ],
+            ),
+        ] {
+            let said = paragraph(text, width, 2);
+            assert_eq!(said.lines().collect::<Vec<_>>(), lines);
+        }
+    }
 
     #[test]
     fn json_carries_no_raw_control_character() {
