@@ -17,6 +17,9 @@ pub(super) fn take(app: &mut App, message: &Message) {
     let status = |app: &App| id.and_then(|id| app.mirror.get(id)).map(|job| job.status);
     let before = status(app);
     if let Message::Subscribed(said) = message {
+        if let Some(said) = said.timestamp {
+            app.link.compare_clocks(said, app.now.wall);
+        }
         welcome_back(app, said.epoch);
     }
     let changed = app.mirror.apply(message);

@@ -2,6 +2,9 @@
 
 use jobtop_core::Timestamp;
 
+/// How long a message may be under way.
+const WAY_MS: i64 = 1_000;
+
 /// The connection.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Link {
@@ -13,6 +16,8 @@ pub(crate) struct Link {
     pub(crate) ever: bool,
     /// The daemon's run that was heard last.
     epoch: Option<u64>,
+    /// How far the daemon's clock is ahead of ours.
+    ahead_ms: i64,
     /// How long the connection was away, from its return until the first word on it.
     away_ms: Option<u64>,
 }
@@ -41,6 +46,7 @@ impl Link {
             lost_at: None,
             ever: false,
             epoch: None,
+            ahead_ms: 0,
             away_ms: None,
         }
     }
@@ -53,6 +59,17 @@ impl Link {
     /// Since when the picture is old.
     pub(crate) fn lost_at(&self) -> Option<Timestamp> {
         self.lost_at
+    }
+
+    /// A moment of ours as the daemon's clock has it.
+    pub(crate) fn by_daemon(&self, ours: Timestamp) -> Timestamp {
+        ours.plus_ms(self.ahead_ms)
+    }
+
+    /// The daemon says how late it is. What the way here can explain is no difference.
+    pub(crate) fn compare_clocks(&mut self, said: Timestamp, now: Timestamp) {
+        let ahead = said.0.saturating_sub(now.0);
+        self.ahead_ms = if ahead.abs() < WAY_MS { 0 } else { ahead };
     }
 
     /// Takes a new state over; returns whether the connection was lost by it.

@@ -144,8 +144,19 @@ impl App {
         self.rows.cursor().and_then(|id| self.mirror.get(id))
     }
 
-    /// The moment that the picture is of: the present, or when the connection was lost.
+    /// The moment that the picture is of, by the daemon's clock, which is that of the jobs' times: the present, or when the
+    /// connection was lost.
     pub(crate) fn clock(&self) -> Timestamp {
+        self.link.by_daemon(self.seen_at())
+    }
+
+    /// The present by the daemon's clock.
+    pub(crate) fn present(&self) -> Timestamp {
+        self.link.by_daemon(self.now.wall)
+    }
+
+    /// The moment that the picture is of, by our own clock.
+    fn seen_at(&self) -> Timestamp {
         self.link.lost_at().unwrap_or(self.now.wall)
     }
 
@@ -154,7 +165,7 @@ impl App {
         let said = (job.metrics.active_seconds * 1000.0).max(0.0) as u64;
         let goes_on = job.status == Status::Running && job.stalled_since.is_none();
         let since = self.heard.get(&job.id).copied().filter(|_| goes_on);
-        said + since.map_or(0, |heard| self.clock().ms_since(heard))
+        said + since.map_or(0, |heard| self.seen_at().ms_since(heard))
     }
 
     /// Whose keys count now.

@@ -109,7 +109,7 @@ fn before_a_field(text: &str) -> Option<&str> {
 
 fn apply(app: &mut App, text: &str) {
     let today = Today {
-        now: app.now.wall,
+        now: app.present(),
         tz: app.settings.zone.clone(),
     };
     app.filters.set_text(text, &today);

@@ -74,7 +74,7 @@ impl App {
     }
 
     fn make(&mut self, how: Make) {
-        let (mirror, filters, now) = (&self.mirror, &self.filters, self.now.wall);
+        let (mirror, filters, now) = (&self.mirror, &self.filters, self.present());
         self.rows.make(
             mirror.iter(),
             |job| filters.lets(job, now),

@@ -276,6 +276,9 @@ pub struct Subscribed {
     pub epoch: u64,
     #[serde(default)]
     pub reset: bool,
+    /// The daemon's clock as it said so.
+    #[serde(default)]
+    pub timestamp: Option<Timestamp>,
 }
 
 /// `snapshot_end`.

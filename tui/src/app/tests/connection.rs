@@ -28,6 +28,32 @@ fn offline_the_picture_stays_and_time_stands_still() {
 }
 
 #[test]
+fn times_of_jobs_are_read_by_the_daemon_s_clock() {
+    let mut person = Person::with([job(1)]);
+    person.wait(2_000);
+    person.tick();
+    let shown = person.app.chosen().unwrap().clone();
+    for (said, clock) in [
+        (Some(at(3_602)), at(3_602)),
+        (Some(at(-58)), at(-58)),
+        // Less than the way here may take: the clocks agree.
+        (Some(at(1).plus_ms(500)), at(2)),
+        (Some(at(3_602)), at(3_602)),
+        (None, at(3_602)),
+    ] {
+        let worked = person.app.active_ms(&shown);
+        person.subscribed_at(7, false, said);
+        person.tick();
+        assert_eq!(person.app.clock(), clock, "{said:?}");
+        assert_eq!(person.app.active_ms(&shown), worked, "{said:?}");
+    }
+    person.cut(3_000);
+    person.wait(10_000);
+    person.tick();
+    assert_eq!(person.app.clock(), at(3_602));
+}
+
+#[test]
 fn offline_actions_are_refused_with_the_reason() {
     let mut person = Person::with([job(1)]);
     person.cut(3_000);

@@ -142,11 +142,17 @@ impl Person {
     }
 
     pub(crate) fn subscribed(&mut self, epoch: u64, reset: bool) {
+        self.subscribed_at(epoch, reset, None);
+    }
+
+    /// The same by a daemon whose clock says so.
+    pub(crate) fn subscribed_at(&mut self, epoch: u64, reset: bool, timestamp: Option<Timestamp>) {
         self.say(Message::Subscribed(Subscribed {
             channel: "jobs".to_owned(),
             revision: 0,
             epoch,
             reset,
+            timestamp,
         }));
     }
 
