@@ -522,6 +522,40 @@ fn the_demo_takes_a_file_of_ones_own() {
 }
 
 #[test]
+fn a_demo_that_is_killed_leaves_neither_its_daemon_nor_its_files() {
+    let home = Home::new();
+    let mut demo = std::process::Command::new(env!("CARGO_BIN_EXE_jobtop"))
+        .args(["demo", "--rows", "5000"])
+        .env("TMPDIR", home.0.path())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = std::io::BufReader::new(demo.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("completed") {
+        line.clear();
+        assert!(std::io::BufRead::read_line(&mut said, &mut line).unwrap() > 0);
+    }
+    let house = || {
+        std::fs::read_dir(home.0.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .find(|path| path.to_string_lossy().contains("jobtop-demo-"))
+    };
+    let socket = house().unwrap().join("jobtopd.sock");
+    assert!(UnixStream::connect(&socket).is_ok());
+    demo.kill().unwrap();
+    demo.wait().unwrap();
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while let Some(left) = house() {
+        assert!(std::time::Instant::now() < end, "{left:?} is still there");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(UnixStream::connect(&socket).is_err());
+}
+
+#[test]
 fn a_signal_ends_the_demo_and_it_cleans_up() {
     use rustix::process::Signal;
     for (signal, code) in [(Signal::INT, 130), (Signal::HUP, 129), (Signal::TERM, 143)] {

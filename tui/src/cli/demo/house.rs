@@ -1,29 +1,38 @@
 //! The demo's throw-away state: a directory of its own and a daemon of its own in it. Nothing of the person's is touched;
-//! all of it is gone when this is dropped.
+//! all of it is gone when this is dropped, and also when the demo is killed: the daemon holds the other end of a pipe and
+//! clears up when nobody is left at ours.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitCode, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jobtop_client::Endpoint;
 use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 
 use crate::exit::Failure;
 
 /// How long the daemon may take until it serves, and until it is gone.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How a demo's directory begins to be called.
+const PREFIX: &str = "jobtop-demo-";
+
 /// A directory and a daemon.
 #[derive(Debug)]
 pub(crate) struct House {
     // Dropped in this order: first the daemon, then its directory.
     daemon: Child,
+    /// Held until the daemon is gone, and never written to.
+    _lifeline: ChildStdin,
     dir: TempDir,
 }
 
@@ -31,15 +40,19 @@ impl House {
     /// Makes the directory and starts the daemon.
     pub(crate) async fn open() -> Result<Self, Failure> {
         let dir = tempfile::Builder::new()
-            .prefix("jobtop-demo-")
+            .prefix(PREFIX)
             .permissions(std::fs::Permissions::from_mode(0o700))
             .tempdir()
             .map_err(|error| {
                 Failure::failed(format!("No directory can be made for the demo: {error}"))
                     .hint("Set TMPDIR to a directory with some hundred MB of room")
             })?;
-        let daemon = start(dir.path()).await?;
-        Ok(Self { daemon, dir })
+        let (daemon, lifeline) = start(dir.path()).await?;
+        Ok(Self {
+            daemon,
+            _lifeline: lifeline,
+            dir,
+        })
     }
 
     /// Where files go.
@@ -83,7 +96,7 @@ fn socket(dir: &Path) -> PathBuf {
     dir.join("jobtopd.sock")
 }
 
-async fn start(dir: &Path) -> Result<Child, Failure> {
+async fn start(dir: &Path) -> Result<(Child, ChildStdin), Failure> {
     let failed = |why: String| {
         Failure::failed(format!(
             "The demo's daemon could not be started: {why}{}",
@@ -91,17 +104,12 @@ async fn start(dir: &Path) -> Result<Child, Failure> {
         ))
     };
     let run = || -> io::Result<Child> {
-        let config = dir.join("jobtopd.toml");
-        std::fs::write(&config, "")?;
+        std::fs::write(config(dir), "")?;
         let mut command = std::process::Command::new(std::env::current_exe()?);
         command
-            .args(["daemon", "run", "--data-dir"])
-            .arg(dir.join("data"))
-            .arg("--socket")
-            .arg(socket(dir))
-            .arg("--config")
-            .arg(config)
-            .stdin(Stdio::null())
+            .args(["demo", "--house"])
+            .arg(dir)
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(dir.join("jobtopd.log"))?)
             // A Ctrl-C at the terminal is for the demo, which then ends the daemon in order.
@@ -115,18 +123,60 @@ async fn start(dir: &Path) -> Result<Child, Failure> {
         Command::from(command).kill_on_drop(true).spawn()
     };
     let mut daemon = run().map_err(|error| failed(error.to_string()))?;
-    let stdout = daemon
-        .stdout
-        .take()
-        .ok_or_else(|| failed("it has no stdout".to_owned()))?;
+    // Taken out, because waiting for a child closes what is left in it.
+    let (Some(lifeline), Some(stdout)) = (daemon.stdin.take(), daemon.stdout.take()) else {
+        return Err(failed("it has no stdin and stdout".to_owned()));
+    };
     let mut line = String::new();
     let mut stdout = BufReader::new(stdout);
     match tokio::time::timeout(PATIENCE, stdout.read_line(&mut line)).await {
-        Ok(Ok(read)) if read > 0 => Ok(daemon),
+        Ok(Ok(read)) if read > 0 => Ok((daemon, lifeline)),
         Ok(Ok(_)) => Err(failed("it ended before it was ready".to_owned())),
         Ok(Err(error)) => Err(failed(error.to_string())),
         Err(_) => Err(failed("it was not ready in time".to_owned())),
     }
+}
+
+/// Is the daemon in that directory until it is told to end. When the demo goes without a word, so does the daemon, and
+/// takes the directory with it.
+pub(crate) fn keep(dir: &Path) -> Result<ExitCode, Failure> {
+    let is_ours = dir
+        .file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
+    if !is_ours || !config(dir).is_file() {
+        return Err(Failure::usage(format!(
+            "{} is no directory of a demo's",
+            dir.display()
+        )));
+    }
+    let alone = Arc::new(AtomicBool::new(false));
+    let seen = alone.clone();
+    std::thread::spawn(move || {
+        // Nothing is ever said there: reading ends when the demo is gone.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        seen.store(true, Ordering::Release);
+        let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::TERM);
+    });
+    let mut options: Vec<OsString> = Vec::new();
+    for (name, value) in [
+        ("--data-dir", dir.join("data")),
+        ("--socket", socket(dir)),
+        ("--config", config(dir)),
+    ] {
+        options.extend([name.into(), value.into()]);
+    }
+    let code = jobtopd::main(options.into_iter());
+    if alone.load(Ordering::Acquire) {
+        std::fs::remove_dir_all(dir).map_err(|error| {
+            Failure::failed(format!("{} can't be removed: {error}", dir.display()))
+        })?;
+    }
+    Ok(code)
+}
+
+/// An empty file of settings: the person's own are for the person's own daemon.
+fn config(dir: &Path) -> PathBuf {
+    dir.join("jobtopd.toml")
 }
 
 /// What it said last, in brackets.

@@ -57,10 +57,16 @@ pub(crate) struct Args {
     /// Open the screen on it; the demo ends when the screen is left
     #[arg(long)]
     screen: bool,
+    /// Be the daemon in that directory of a demo's: how the demo starts its own
+    #[arg(long, value_name = "DIR", hide = true)]
+    house: Option<PathBuf>,
 }
 
 /// Runs the demo; the code is 0 only if every row is accounted for.
 pub(crate) fn main(mut args: Args, global: &Global) -> Result<ExitCode, Failure> {
+    if let Some(dir) = args.house {
+        return house::keep(&dir);
+    }
     if let Some(path) = args.csv.as_deref().filter(|path| !path.is_file()) {
         return Err(
             Failure::usage(format!("{} is no file that can be read", path.display()))
