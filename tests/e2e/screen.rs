@@ -216,6 +216,35 @@ fn the_terminal_is_as_it_was_after_every_way_out() {
     }
 }
 
+#[cfg(debug_assertions)] // What provokes it is in no other build.
+#[test]
+fn a_panic_gives_the_terminal_back_and_is_told() {
+    let home = Home::new();
+    let _daemon = home.daemon(Setup::unix());
+    for (place, words) in [
+        ("screen", "provoked on the screen"),
+        ("thread", "provoked on a thread"),
+    ] {
+        let wanted = format!("JOBTOP_PANIC={place}");
+        let jobtop = bins::jobtop().to_string_lossy();
+        let mut screen = Pty::start(&home, SIZE, &["env", &wanted, &jobtop]);
+        screen.wait_text("jobtop run");
+        screen.press("j");
+        let left = screen.left();
+        assert!(
+            left.settings_restored && left.modes_restored,
+            "{place}: {left:?}"
+        );
+        assert_eq!(left.code, 1, "{place}");
+        let raw = String::from_utf8_lossy(&left.raw);
+        let said = raw.rsplit("\u{1b}[?1049l").next().unwrap_or_default();
+        assert!(
+            said.contains("a mistake in jobtop ended the screen") && said.contains(words),
+            "it is said on the person's own screen: {said:?}"
+        );
+    }
+}
+
 #[test]
 fn sizes_that_come_and_go_do_it_no_harm() {
     let home = Home::new();

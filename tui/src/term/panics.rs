@@ -58,6 +58,21 @@ impl Watch {
     }
 }
 
+/// In a build for tests the next key panics where `JOBTOP_PANIC` says: on the `screen`, or on another `thread`. There is
+/// no other way to see what a mistake of ours does to a real terminal.
+#[cfg(debug_assertions)]
+pub(super) fn provoke() {
+    let wanted = std::env::var_os("JOBTOP_PANIC").unwrap_or_default();
+    assert!(wanted != "screen", "provoked on the screen");
+    if wanted == "thread" {
+        thread::spawn(move || assert!(wanted != "thread", "provoked on a thread"));
+    }
+}
+
+/// Nothing provokes a panic in what people use.
+#[cfg(not(debug_assertions))]
+pub(super) const fn provoke() {}
+
 fn hear(heard: &Heard, screen: ThreadId, info: &PanicHookInfo<'_>) {
     let payload = info.payload();
     let said = payload

@@ -19,7 +19,7 @@ use super::input;
 use super::look;
 use super::network::Network;
 use super::pace::{Pace, Wanted};
-use super::panics::Watch;
+use super::panics::{self, Watch};
 use super::signals::Signals;
 use super::{Error, Goodbye, Options};
 use crate::app::{App, Effect, Event, Settings, update};
@@ -198,6 +198,7 @@ impl Stage {
             return Ok(false);
         };
         self.pace.want(Wanted::Now);
+        panics::provoke();
         for effect in update(&mut self.app, event, clock::now()) {
             match effect {
                 Effect::Ask(id, verb) => {
