@@ -6,7 +6,6 @@
 //! Ⅱ pausing…    returns.csv         Applying mappi…  ██░░░░░░░░░░░  17.0%  210/s     paused    3m
 //! ```
 
-use jobtop_core::Status;
 use jobtop_core::proto::view::View;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -122,12 +121,7 @@ fn content(app: &App, job: &View, column: Column, theme: Theme) -> (String, Styl
         }
         Column::Bar => (String::new(), plain),
         Column::Percent => (format::percent(words::progress(job)), plain),
-        Column::Rate => {
-            // A rate of what stands still would say that it moves.
-            let moves = job.status != Status::Paused && job.stalled_since.is_none();
-            let rate = words::rate(job).filter(|_| moves);
-            (rate.unwrap_or_default(), plain)
-        }
+        Column::Rate => (words::rate(job).unwrap_or_default(), plain),
         Column::Eta => {
             let style = if job.stalled_since.is_some() {
                 theme.warning()

@@ -59,8 +59,11 @@ pub(super) fn progress(job: &View) -> f64 {
     }
 }
 
-/// How fast it goes: items if they are counted, else bytes.
+/// How fast it goes: items if they are counted, else bytes. A rate of what stands still would say that it moves.
 pub(super) fn rate(job: &View) -> Option<String> {
+    if job.status == Status::Paused || job.stalled_since.is_some() {
+        return None;
+    }
     if let Some(rate) = job.metrics.items_per_second {
         return Some(format::rate(rate));
     }

@@ -135,6 +135,18 @@ fn the_list_at_every_size() {
 }
 
 #[test]
+fn what_stands_still_has_no_rate() {
+    for (status, shown) in [(Status::Running, true), (Status::Paused, false)] {
+        let mut still = job(1);
+        still.status = status;
+        let mut person = Person::with([still]);
+        person.press("Enter");
+        let screen = screen(&mut person, 80, 24);
+        assert_eq!(screen.contains("4.0k/s"), shown, "{screen}");
+    }
+}
+
+#[test]
 fn a_failed_job_whole() {
     for (width, height) in [(60, 12), (80, 24)] {
         let mut person = Person::with(many());
