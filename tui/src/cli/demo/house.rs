@@ -3,8 +3,10 @@
 //! clears up when nobody is left at ours.
 
 use std::ffi::OsString;
+use std::fs::Metadata;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
@@ -13,11 +15,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jobtop_client::Endpoint;
+use jobtop_core::Timestamp;
 use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 
+use crate::clock;
 use crate::exit::Failure;
 
 /// How long the daemon may take until it serves, and until it is gone.
@@ -25,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How a demo's directory begins to be called.
 const PREFIX: &str = "jobtop-demo-";
+/// After that long a directory without a daemon is no demo that is just beginning.
+const LEFT_AFTER_MS: u64 = 3_600_000;
 
 /// A directory and a daemon.
 #[derive(Debug)]
@@ -39,6 +45,7 @@ pub(crate) struct House {
 impl House {
     /// Makes the directory and starts the daemon.
     pub(crate) async fn open() -> Result<Self, Failure> {
+        sweep(&std::env::temp_dir(), clock::now().wall);
         let dir = tempfile::Builder::new()
             .prefix(PREFIX)
             .permissions(std::fs::Permissions::from_mode(0o700))
@@ -137,13 +144,39 @@ async fn start(dir: &Path) -> Result<(Child, ChildStdin), Failure> {
     }
 }
 
+/// Removes what demos of the same person left behind when the machine went down with them: directories without a daemon,
+/// old enough not to be one that is just being made. What can't be removed stays.
+fn sweep(parent: &Path, now: Timestamp) {
+    let Ok(entries) = std::fs::read_dir(parent) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let left = entry
+            .metadata()
+            .is_ok_and(|dir| dir.is_dir() && is_left(&dir, now))
+            && is_of_demo(&path)
+            && UnixStream::connect(socket(&path)).is_err();
+        if left {
+            let _ = std::fs::remove_dir_all(path);
+        }
+    }
+}
+
+fn is_left(dir: &Metadata, now: Timestamp) -> bool {
+    let changed = Timestamp(dir.mtime().saturating_mul(1_000));
+    dir.uid() == rustix::process::geteuid().as_raw() && now.ms_since(changed) > LEFT_AFTER_MS
+}
+
+fn is_of_demo(dir: &Path) -> bool {
+    dir.file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with(PREFIX))
+}
+
 /// Is the daemon in that directory until it is told to end. When the demo goes without a word, so does the daemon, and
 /// takes the directory with it.
 pub(crate) fn keep(dir: &Path) -> Result<ExitCode, Failure> {
-    let is_ours = dir
-        .file_name()
-        .is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
-    if !is_ours || !config(dir).is_file() {
+    if !is_of_demo(dir) || !config(dir).is_file() {
         return Err(Failure::usage(format!(
             "{} is no directory of a demo's",
             dir.display()
@@ -186,4 +219,36 @@ fn last_words(dir: &Path) -> String {
         .rfind(|line| !line.trim().is_empty())
         .map(|line| format!(" ({})", jobtop_core::text::clean_within(line, 300)))
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn only_old_directories_of_demos_without_a_daemon_are_swept() {
+        let parent = tempfile::tempdir().unwrap();
+        let make = |name: &str| {
+            let dir = parent.path().join(name);
+            std::fs::create_dir(&dir).unwrap();
+            std::fs::write(dir.join("orders.csv"), "a\n").unwrap();
+            dir
+        };
+        let (left, other) = (make("jobtop-demo-left"), make("jobtop-other"));
+        let alive = make("jobtop-demo-alive");
+        let _daemon = UnixListener::bind(socket(&alive)).unwrap();
+        let dead = make("jobtop-demo-dead");
+        drop(UnixListener::bind(socket(&dead)).unwrap());
+        std::os::unix::fs::symlink(&other, parent.path().join("jobtop-demo-link")).unwrap();
+
+        let hour = i64::try_from(LEFT_AFTER_MS).unwrap();
+        sweep(parent.path(), clock::now().wall.plus_ms(hour / 2));
+        assert!(left.exists() && dead.exists(), "too young");
+        sweep(parent.path(), clock::now().wall.plus_ms(hour * 2));
+        assert!(!left.exists() && !dead.exists());
+        assert!(alive.join("orders.csv").exists());
+        assert!(other.join("orders.csv").exists());
+    }
 }
