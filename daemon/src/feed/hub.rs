@@ -1,11 +1,12 @@
 //! The published live set, in revision order.
 //!
 //! One list: an entry per job, plus removals with bounded memory of them. Sessions keep a cursor into it; HTTP reads it.
-//! The list is behind one mutex that is held for look-ups and copies of pointers only, never across an await and never
-//! while encoding: a lock is cheaper here than a task and a message per reader, and nobody waits long for it.
+//! The list is behind one lock that is held for look-ups and copies of pointers only, never across an await, never while
+//! encoding, and never while sessions are woken: a lock is cheaper here than a task and a message per reader, readers
+//! share it, and nobody waits long for it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use jobtop_core::proto::message;
 use jobtop_core::{Job, JobId, Now, UserId};
@@ -27,7 +28,9 @@ pub(super) const PULL: usize = 128;
 #[derive(Debug)]
 pub struct Hub {
     epoch: u64,
-    list: Mutex<List>,
+    list: RwLock<List>,
+    /// Apart from the list, so that who is woken can read it at once.
+    watchers: Mutex<Watchers>,
 }
 
 #[derive(Debug, Default)]
@@ -38,7 +41,6 @@ struct List {
     jobs: HashMap<JobId, Arc<Change>>,
     order: BTreeMap<u64, Arc<Change>>,
     removals: usize,
-    watchers: Watchers,
 }
 
 /// Who is to be woken by what.
@@ -103,7 +105,8 @@ impl Hub {
     pub fn new(epoch: u64) -> Arc<Self> {
         Arc::new(Self {
             epoch,
-            list: Mutex::default(),
+            list: RwLock::default(),
+            watchers: Mutex::default(),
         })
     }
 
@@ -121,12 +124,14 @@ impl Hub {
 
     /// Shows changes, whose revisions increase; wakes the sessions they concern.
     pub fn publish(&self, notices: Vec<Notice>, now: Now) {
-        let mut awake = HashSet::new();
-        let mut list = self.list();
-        for notice in notices {
-            let change = list.enter(notice, now);
-            list.watchers.wake(&change, &mut awake);
-        }
+        let changes: Vec<_> = {
+            let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
+            notices
+                .into_iter()
+                .map(|notice| list.enter(notice, now))
+                .collect()
+        };
+        self.watchers().wake(&changes);
     }
 
     /// A job of the live set.
@@ -221,19 +226,23 @@ impl Hub {
 
     /// From now on `notify` is woken by what is of interest, and by that alone.
     pub(super) fn watch(&self, conn: ConnId, interest: &Interest, notify: &Arc<Notify>) {
-        let mut list = self.list();
-        list.watchers.forget(conn);
-        list.watchers.add(conn, interest, notify);
+        let mut watchers = self.watchers();
+        watchers.forget(conn);
+        watchers.add(conn, interest, notify);
     }
 
     /// That session is gone.
     pub(super) fn unwatch(&self, conn: ConnId) {
-        self.list().watchers.forget(conn);
+        self.watchers().forget(conn);
     }
 
-    fn list(&self) -> MutexGuard<'_, List> {
+    fn list(&self) -> RwLockReadGuard<'_, List> {
         // Nothing in this file leaves the list half changed where it could panic; a poisoned list is a good one.
-        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+        self.list.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watchers(&self) -> MutexGuard<'_, Watchers> {
+        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -302,18 +311,16 @@ impl List {
 }
 
 impl Watchers {
-    fn wake(&self, change: &Change, awake: &mut HashSet<ConnId>) {
-        let users = self.users.get(&change.owner);
-        let jobs = self.jobs.get(&change.id);
-        let concerned = self
-            .all
-            .iter()
-            .chain(users.into_iter().flatten())
-            .chain(jobs.into_iter().flatten());
-        for (conn, notify) in concerned {
-            if awake.insert(*conn) {
-                notify.notify_one();
-            }
+    /// Waking who is awake already costs next to nothing, so nobody keeps count.
+    fn wake(&self, changes: &[Arc<Change>]) {
+        if !changes.is_empty() {
+            self.all.values().for_each(|notify| notify.notify_one());
+        }
+        for change in changes {
+            let users = self.users.get(&change.owner);
+            let jobs = self.jobs.get(&change.id);
+            let concerned = users.into_iter().chain(jobs).flat_map(HashMap::values);
+            concerned.for_each(|notify| notify.notify_one());
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::stream::FuturesUnordered;
 use futures_util::{SinkExt, StreamExt};
 use jobtop_core::access::Identity;
 use jobtop_core::policy::Limits;
@@ -80,6 +81,9 @@ pub struct Peer {
     pub process: Option<Process>,
 }
 
+/// One of the two halves of a session.
+type Half<'a> = Pin<Box<dyn Future<Output = End> + Send + 'a>>;
+
 /// Why a session ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum End {
@@ -133,11 +137,13 @@ where
     );
 
     let end = {
-        // Whichever ends first ends the other: both only await where being dropped loses nothing that was promised.
-        tokio::select! {
-            end = reader.run(&mut stream) => end,
-            end = writer.run(&mut sink) => end,
-        }
+        // Each half is polled only when it was itself woken: what is sent to a viewer does not ask each time whether it
+        // has said something. Whichever ends first ends the other: both only await where being dropped loses nothing
+        // that was promised.
+        let reading: Half<'_> = Box::pin(reader.run(&mut stream));
+        let writing: Half<'_> = Box::pin(writer.run(&mut sink));
+        let mut halves = FuturesUnordered::from_iter([reading, writing]);
+        halves.next().await.unwrap_or(End::Gone)
     };
     shared.hub.unwatch(conn);
     if reader.is_producer() {
