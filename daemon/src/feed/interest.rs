@@ -7,9 +7,8 @@ use jobtop_core::{JobId, UserId};
 use super::hub::{Change, Via};
 
 /// The subscriptions of one session.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Interest {
-    identity: Identity,
     subscriptions: Vec<Subscription>,
 }
 
@@ -17,6 +16,8 @@ pub(super) struct Interest {
 #[derive(Debug, Clone)]
 pub(super) struct Subscription {
     pub(super) channel: Channel,
+    /// Who hears it: the client, or the user that it has named to be held to.
+    pub(super) who: Identity,
     /// Whether jobs that the client can't know come whole.
     pub(super) whole: bool,
     /// Changes up to this revision have been dealt with.
@@ -24,19 +25,12 @@ pub(super) struct Subscription {
 }
 
 impl Interest {
-    pub(super) const fn new(identity: Identity) -> Self {
+    /// The interest of `who` in one channel alone.
+    pub(super) fn only(channel: Channel, who: Identity) -> Self {
         Self {
-            identity,
-            subscriptions: Vec::new(),
-        }
-    }
-
-    /// The interest in one channel alone.
-    pub(super) fn only(&self, channel: Channel) -> Self {
-        Self {
-            identity: self.identity.clone(),
             subscriptions: vec![Subscription {
                 channel,
+                who,
                 whole: true,
                 from: 0,
             }],
@@ -69,11 +63,7 @@ impl Interest {
 
     /// Whether any subscription is about this change.
     pub(super) fn wants(&self, change: &Change) -> bool {
-        self.identity.sees(&change.owner)
-            && self
-                .subscriptions
-                .iter()
-                .any(|s| s.via(change).is_some() && change.revision > s.from)
+        self.about(change).next().is_some()
     }
 
     /// The subscriptions that are about this change, each with the way it is said.
@@ -114,6 +104,9 @@ impl Interest {
 
 impl Subscription {
     fn via(&self, change: &Change) -> Option<Via> {
+        if !self.who.sees(&change.owner) {
+            return None;
+        }
         match &self.channel.topic {
             Topic::Jobs => Some(Via::Jobs),
             Topic::User(user) => (*user == change.owner).then_some(Via::Owner),

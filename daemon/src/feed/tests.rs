@@ -88,14 +88,18 @@ impl House {
 
     /// A client of that name and role, past its welcome; `room` bytes fit into the pipe.
     async fn client(&self, user: &str, role: Role, room: usize) -> Client {
-        let (near, far) = tokio::io::duplex(room);
-        let config = session::socket_config(&self.shared.limits);
-        let served = WebSocketStream::from_raw_socket(far, Side::Server, Some(config)).await;
         let identity = Identity {
             user: UserId::new(user).unwrap(),
             role,
             may_assume: false,
         };
+        self.client_of(identity, room).await
+    }
+
+    async fn client_of(&self, identity: Identity, room: usize) -> Client {
+        let (near, far) = tokio::io::duplex(room);
+        let config = session::socket_config(&self.shared.limits);
+        let served = WebSocketStream::from_raw_socket(far, Side::Server, Some(config)).await;
         let peer = Peer {
             identity,
             process: None,
@@ -315,6 +319,50 @@ async fn foreign_channels_are_forbidden_and_odd_ones_unknown() {
     house.show(1, "analyst2", 11.0);
     let own = house.show(2, "analyst1", 0.0);
     assert_eq!(client.next().await["job"]["id"], own.to_string());
+}
+
+#[tokio::test]
+async fn a_subscription_is_held_to_the_user_that_it_names_where_that_is_allowed() {
+    let mut house = House::new();
+    let foreign = house.show(1, "analyst2", 10.0);
+    house.show(2, "analyst1", 10.0);
+    let anybody = Identity {
+        user: UserId::new("root").unwrap(),
+        role: Role::Admin,
+        may_assume: true,
+    };
+    let mut client = house.client_of(anybody, 1 << 20).await;
+    for channel in ["job:analyst2".to_owned(), format!("job:{foreign}")] {
+        let said = client
+            .subscribe(json!({"type": "subscribe", "channel": channel, "userId": "analyst1"}))
+            .await;
+        assert_eq!(said["code"], "forbidden", "{channel}");
+    }
+    client
+        .send(
+            json!({"type": "subscribe", "channel": "jobs", "userId": "analyst1", "snapshot": true}),
+        )
+        .await;
+    assert_eq!(
+        client.types(3).await,
+        ["subscribed", "job_snapshot", "snapshot_end"]
+    );
+    house.show(1, "analyst2", 11.0);
+    let own = house.show(2, "analyst1", 11.0);
+    assert_eq!(client.next().await["jobId"], own.to_string());
+    // Another subscription of the same client without a name is not held to anybody.
+    client
+        .subscribe(json!({"type": "subscribe", "channel": "job:analyst2"}))
+        .await;
+    house.show(1, "analyst2", 12.0);
+    assert_eq!(client.next().await["channel"], "job:analyst2");
+    // Who may not name a user stays who it is.
+    let mut admin = house.client("root", Role::Admin, 1 << 20).await;
+    admin
+        .subscribe(json!({"type": "subscribe", "channel": "job:analyst2", "userId": "analyst1"}))
+        .await;
+    house.show(1, "analyst2", 13.0);
+    assert_eq!(admin.next().await["type"], "job_update");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The writing half of a session. Whenever the socket is free it sends what is newest after its cursor: that is the
 //! live feed, the conflation of a slow client and the catch-up after a cut, in one mechanism.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,7 +75,7 @@ impl Writer {
         let revision = shared.hub.revision();
         Self {
             conn,
-            interest: Interest::new(identity.clone()),
+            interest: Interest::default(),
             identity,
             shared,
             cursor: revision,
@@ -104,6 +105,11 @@ impl Writer {
         self.welcome(sink).await?;
         let mut ping = tokio::time::interval_at(tokio::time::Instant::now() + PING, PING);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut closing = self.shared.closing.clone();
+        // One for the whole session: it costs most to begin to wait.
+        let mut closing = pin!(async move {
+            let _ = closing.wait_for(|closing| *closing).await;
+        });
         loop {
             let whole = self.feed_changes(sink).await?;
             self.feed_queued(sink).await?;
@@ -111,17 +117,16 @@ impl Writer {
             if !whole {
                 continue;
             }
-            let woken = {
-                let mut closing = self.shared.closing.clone();
-                // Every arm is cancel-safe: recv and notified take nothing unless they complete.
-                tokio::select! {
-                    () = self.notify.notified() => Woken::Changes,
-                    answer = self.answers.recv() => answer.map_or(Woken::ReaderGone, Woken::Answer),
-                    note = self.notes.recv() => note.map_or(Woken::ReaderGone, Woken::Note),
-                    control = self.controls.recv() => control.map_or(Woken::ReaderGone, Woken::Control),
-                    _ = ping.tick() => Woken::Ping,
-                    _ = closing.wait_for(|closing| *closing) => Woken::Closing,
-                }
+            // Every arm is cancel-safe: recv and notified take nothing unless they complete. In this order none is
+            // starved: what comes rarely is asked first, and the queues are emptied after every change.
+            let woken = tokio::select! {
+                biased;
+                () = &mut closing => Woken::Closing,
+                _ = ping.tick() => Woken::Ping,
+                () = self.notify.notified() => Woken::Changes,
+                answer = self.answers.recv() => answer.map_or(Woken::ReaderGone, Woken::Answer),
+                note = self.notes.recv() => note.map_or(Woken::ReaderGone, Woken::Note),
+                control = self.controls.recv() => control.map_or(Woken::ReaderGone, Woken::Control),
             };
             match woken {
                 Woken::Changes => {}
@@ -277,8 +282,8 @@ impl Writer {
                 say(sink, said.encode()).await
             }
             Note::Subscribe(wanted, request_id) => match self.admit(&wanted) {
-                Ok(channel) => {
-                    self.subscribe(sink, wanted, channel, request_id.as_deref())
+                Ok((channel, who)) => {
+                    self.subscribe(sink, wanted, (channel, who), request_id.as_deref())
                         .await
                 }
                 Err(refusal) => {
@@ -299,15 +304,17 @@ impl Writer {
         }
     }
 
-    fn admit(&self, wanted: &Subscribe) -> Result<Channel, Refusal> {
+    /// What is subscribed, and who is to hear it.
+    fn admit(&self, wanted: &Subscribe) -> Result<(Channel, Identity), Refusal> {
         let channel = Channel::parse(&wanted.channel)?;
+        let who = self.identity.held_to(wanted.user_id.as_ref());
         let owner = match channel.topic {
             Topic::Job(Some(id)) | Topic::Log(Some(id)) => {
                 self.shared.hub.get(id).map(|job| job.spec.user.clone())
             }
             _ => None,
         };
-        if !self.identity.may_subscribe(&channel.topic, owner.as_ref()) {
+        if !who.may_subscribe(&channel.topic, owner.as_ref()) {
             return Err(Refusal::new(
                 Code::Forbidden,
                 "Insufficient permissions to see this channel",
@@ -322,21 +329,21 @@ impl Writer {
                 ),
             ));
         }
-        Ok(channel)
+        Ok((channel, who))
     }
 
     async fn subscribe<S>(
         &mut self,
         sink: &mut S,
         wanted: Subscribe,
-        channel: Channel,
+        (channel, who): (Channel, Identity),
         request_id: Option<&RawValue>,
     ) -> Result<(), Error>
     where
         S: Sink<Message, Error = Error> + Unpin,
     {
         let hub = self.shared.hub.clone();
-        let only = self.interest.only(channel.clone());
+        let only = Interest::only(channel.clone(), who.clone());
         let after = wanted.after.filter(|_| wanted.epoch == Some(hub.epoch()));
         let (pending, caught_up) =
             hub.enlist(self.cursor, &self.interest, &only, after.unwrap_or(0));
@@ -381,6 +388,7 @@ impl Writer {
         let whole = wanted.snapshot || wanted.after.is_some();
         self.interest.add(Subscription {
             channel,
+            who,
             whole,
             from: upto,
         });

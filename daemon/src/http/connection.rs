@@ -18,6 +18,7 @@ use hyper::service::{Service, service_fn};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use jobtop_core::UserId;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -42,13 +43,13 @@ const BUFFER_BYTES: usize = 64 * 1024;
 #[derive(Clone, Debug)]
 pub(super) struct Visitor {
     pub(super) peer: Arc<Peer>,
-    upgrade: Arc<OnceLock<OnUpgrade>>,
+    upgrade: Arc<OnceLock<(OnUpgrade, Option<UserId>)>>,
 }
 
 impl Visitor {
-    /// This connection becomes a WebSocket once the answer is sent.
-    pub(super) fn upgrades(&self, upgrade: OnUpgrade) {
-        let _ = self.upgrade.set(upgrade);
+    /// This connection becomes a WebSocket once the answer is sent, held to that user where naming one is allowed.
+    pub(super) fn upgrades(&self, upgrade: OnUpgrade, held_to: Option<UserId>) {
+        let _ = self.upgrade.set((upgrade, held_to));
     }
 }
 
@@ -63,7 +64,7 @@ where
     };
     // In a box, so that the memory of a request is not kept for the life of a WebSocket.
     Box::pin(requests(stream, visitor.clone(), via, Arc::clone(&site))).await;
-    let Some(upgrade) = visitor.upgrade.get() else {
+    let Some((upgrade, held_to)) = visitor.upgrade.get() else {
         return;
     };
     let Ok(upgraded) = upgrade.clone().await else {
@@ -80,7 +81,8 @@ where
         Some(socket_config(&site.shared.limits)),
     )
     .await;
-    let peer = Peer::clone(&visitor.peer);
+    let mut peer = Peer::clone(&visitor.peer);
+    peer.identity = peer.identity.held_to(held_to.as_ref());
     serve(socket, peer, site.shared.clone()).await;
 }
 

@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body
 use super::App;
 use super::connection::Visitor;
 use super::problem::Refused;
+use super::query;
 
 /// The sub-protocol that is answered where it is offered.
 const PROTOCOL: &str = "jobtop.v1";
@@ -20,6 +21,10 @@ pub(super) async fn open(State(app): State<App>, mut request: Request) -> Respon
         return Refused(Refusal::new(Code::Unavailable, "The daemon is going down"))
             .into_response();
     }
+    let held_to = match query::user(request.uri()) {
+        Ok(named) => named,
+        Err(refusal) => return Refused(refusal).into_response(),
+    };
     match create_response_with_body(&request, Body::empty) {
         Ok(mut response) => {
             if offers(request.headers(), PROTOCOL) {
@@ -29,7 +34,7 @@ pub(super) async fn open(State(app): State<App>, mut request: Request) -> Respon
             }
             let upgrade = hyper::upgrade::on(&mut request);
             if let Some(visitor) = request.extensions().get::<Visitor>() {
-                visitor.upgrades(upgrade);
+                visitor.upgrades(upgrade, held_to);
             }
             response
         }

@@ -462,3 +462,42 @@ fn one_port_for_both_and_the_socket_too() {
     let text = String::from_utf8_lossy(&rest);
     assert!(text.starts_with("HTTP/1.1 101"), "{text}");
 }
+
+#[test]
+fn a_websocket_that_names_a_user_is_held_to_it() {
+    let daemon = Daemon::open();
+    daemon.job("ann");
+    let (mut socket, _) = client("ws://localhost/progress?userId=bob", daemon.tcp()).unwrap();
+    let welcome = said(&mut socket);
+    assert_eq!(
+        (&welcome["userId"], &welcome["role"]),
+        (&json!("bob"), &json!("user"))
+    );
+    for (asked, code) in [
+        (json!({"type": "subscribe", "channel": "job:ann"}), "error"),
+        (
+            json!({"type": "subscribe", "channel": "jobs", "snapshot": true}),
+            "subscribed",
+        ),
+    ] {
+        socket.send(Message::text(asked.to_string())).unwrap();
+        assert_eq!(said(&mut socket)["type"], code, "{asked}");
+    }
+    assert_eq!(
+        said(&mut socket)["type"],
+        "snapshot_end",
+        "ann's is not told"
+    );
+    let path = "/progress?userId=a%20b";
+    assert_eq!(daemon.get(path).code(), "bad_query");
+}
+
+fn said<S: std::io::Read + std::io::Write>(
+    socket: &mut tokio_tungstenite::tungstenite::WebSocket<S>,
+) -> Value {
+    loop {
+        if let Message::Text(text) = socket.read().unwrap() {
+            return serde_json::from_str(&text).unwrap();
+        }
+    }
+}

@@ -29,8 +29,7 @@ impl Network {
         let everything = Subscribe {
             channel: "jobs".to_owned(),
             snapshot: true,
-            after: None,
-            epoch: None,
+            ..Subscribe::default()
         };
         let (handle, events) = link::connect(endpoint, vec![everything]);
         Self {

@@ -80,10 +80,9 @@ impl Position {
             return self.wanted.clone();
         };
         Subscribe {
-            channel: self.wanted.channel.clone(),
-            snapshot: self.wanted.snapshot,
             after: Some(self.revision),
             epoch: Some(epoch),
+            ..self.wanted.clone()
         }
     }
 
@@ -108,8 +107,7 @@ mod tests {
         Subscribe {
             channel: "jobs".to_owned(),
             snapshot: true,
-            after: None,
-            epoch: None,
+            ..Subscribe::default()
         }
     }
 

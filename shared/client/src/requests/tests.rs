@@ -44,6 +44,7 @@ fn the_daemon_reads_what_is_written() {
         snapshot: true,
         after: Some(7),
         epoch: Some(u64::MAX),
+        user_id: None,
     };
     let epoch = u64::MAX.to_string();
     for (frame, request_id, words) in [

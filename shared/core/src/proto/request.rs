@@ -84,6 +84,9 @@ pub struct Subscribe {
     /// … of this epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u64>,
+    /// The user that the subscription is held to under `--auth none`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
 }
 
 /// The job that a request is about, and the user it is held to under `--auth none`.

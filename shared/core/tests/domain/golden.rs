@@ -404,6 +404,7 @@ fn what_clients_say() {
                 snapshot: false,
                 after: Some(90_210),
                 epoch: Some(5),
+                user_id: None,
             }),
         ),
         (
