@@ -15,6 +15,8 @@ enum Due {
     Lose,
     /// The process of a job that has ended is gone.
     ForgetControl,
+    /// Its estimate has passed.
+    ForgetEstimate,
 }
 
 impl Board {
@@ -38,6 +40,13 @@ impl Board {
                     }
                 }
                 Due::ForgetControl => self.process_gone(id, now, outcome),
+                // Who watches is told, so that it knows the same as who asks.
+                Due::ForgetEstimate => {
+                    let _ = self.change(id, outcome, |job| {
+                        job.forget_estimate(now);
+                        Ok(())
+                    });
+                }
             }
         }
         self.tick_all(outcome);
@@ -77,7 +86,10 @@ impl Tracked {
         }
         let silent = now.mono.saturating_sub(self.heard) as f64 / 1000.0;
         let working = state.status != Status::Pending;
-        let heartbeat = self.job.spec.heartbeat_seconds.filter(|_| working)?;
-        (silent > 3.0 * heartbeat).then_some(Due::Stall)
+        let heartbeat = self.job.spec.heartbeat_seconds.filter(|_| working);
+        if heartbeat.is_some_and(|heartbeat| silent > 3.0 * heartbeat) {
+            return Some(Due::Stall);
+        }
+        self.job.is_overdue(now).then_some(Due::ForgetEstimate)
     }
 }

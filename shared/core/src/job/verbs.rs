@@ -12,7 +12,7 @@ use super::status::Status;
 use super::stopwatch::Counting;
 use super::{Job, State};
 use crate::calc::eta;
-use crate::time::Now;
+use crate::time::{Now, Timestamp};
 
 /// A producer's answer to a control.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -155,6 +155,20 @@ impl Job {
     pub fn forget_control(&mut self, now: Now) {
         if self.state.control.take().is_some() {
             self.touch(now);
+        }
+    }
+
+    /// Whether the estimated moment has passed without the end having come.
+    #[must_use]
+    pub fn is_overdue(&self, now: Now) -> bool {
+        let passed = |at: Timestamp| at < self.state.stopwatch.wall(now.mono);
+        self.state.estimated_completion.is_some_and(passed)
+    }
+
+    /// Drops an estimate that has passed: nothing else is known to have changed.
+    pub fn forget_estimate(&mut self, now: Now) {
+        if self.is_overdue(now) {
+            self.state.estimated_completion = None;
         }
     }
 

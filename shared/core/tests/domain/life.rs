@@ -273,6 +273,12 @@ fn an_estimate_is_ahead_or_absent() {
         None,
         "the moment has passed and it is not done"
     );
+    assert!(!job.is_overdue(at(40_000)));
+    assert!(job.is_overdue(at(40_001)));
+    let before = job.state.updated_at;
+    job.forget_estimate(at(40_001));
+    assert_eq!(job.state.estimated_completion, None);
+    assert_eq!(job.state.updated_at, before, "nobody has reported anything");
     job.pause(at(50_000)).unwrap();
     assert_eq!(eta(&job, 50_000), None);
     job.resume(at(90_000)).unwrap();
