@@ -43,8 +43,17 @@ pub fn act(who: &Identity, job: &Arc<Job>, verb: &Verb) -> Answered {
 
 /// The answer to a late report.
 pub fn report(who: &Identity, job: &Job) -> Refusal {
-    match who.check_controls(&job.spec.user, "update") {
-        Ok(()) => Refusal::wrong_state(true, "updated"),
+    refused(who, job, "update", "updated")
+}
+
+/// The answer to a producer that comes back too late.
+pub fn adopt(who: &Identity, job: &Job) -> Refusal {
+    refused(who, job, "adopt", "adopted")
+}
+
+fn refused(who: &Identity, job: &Job, infinitive: &str, done: &str) -> Refusal {
+    match who.check_controls(&job.spec.user, infinitive) {
+        Ok(()) => Refusal::wrong_state(true, done),
         Err(refusal) => refusal,
     }
 }

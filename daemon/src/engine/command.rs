@@ -54,7 +54,7 @@ pub enum Command {
         updates: Vec<(JobId, Report)>,
         /// The connection it came by, if it was one.
         conn: Option<ConnId>,
-        /// Where the answer goes: the job of the last update, or the first refusal.
+        /// Where the answer goes: the job of the last update, or the first refusal, with the others beside it.
         reply: ReplyTo,
     },
     /// A producer that came back goes on with its job.
@@ -146,6 +146,8 @@ pub enum ReplyTo {
         request_id: Option<RequestId>,
         /// The job as the client named it, for the refusal.
         job_id: Option<String>,
+        /// What else of the request was refused.
+        others: Vec<(JobId, Refusal)>,
     },
 }
 
@@ -158,6 +160,8 @@ pub struct SessionAnswer {
     pub job_id: Option<String>,
     /// The answer.
     pub answered: Answered,
+    /// What else of the request was refused, each to be told as an error of its own.
+    pub others: Vec<(JobId, Refusal)>,
 }
 
 impl ReplyTo {
@@ -170,9 +174,10 @@ impl ReplyTo {
         }
     }
 
-    /// The same, about that job: of many that were asked about, the one that the answer means.
+    /// The same, about that job: of many that were asked about, the one that the answer means; `others` were refused
+    /// too.
     #[must_use]
-    pub fn about(self, job: JobId) -> Self {
+    pub fn about(self, job: JobId, others: Vec<(JobId, Refusal)>) -> Self {
         match self {
             Self::Session {
                 room, request_id, ..
@@ -180,6 +185,7 @@ impl ReplyTo {
                 room,
                 request_id,
                 job_id: Some(job.to_string()),
+                others,
             },
             once @ Self::Once(_) => once,
         }
@@ -195,12 +201,14 @@ impl ReplyTo {
                 room,
                 request_id,
                 job_id,
+                others,
             } => {
                 if request_id.is_some() || answered.is_err() {
                     room.send(SessionAnswer {
                         request_id,
                         job_id,
                         answered,
+                        others,
                     });
                 }
             }

@@ -286,18 +286,20 @@ impl Board {
         now: Now,
         outcome: &mut Outcome,
     ) {
-        let mut refused = None;
+        let mut refused = Vec::new();
         let mut durable = Durable::No;
         for (id, report) in updates {
             match self.report_one(who, *id, report, conn, now, outcome) {
                 Ok(Durable::Yes) => durable = Durable::Yes,
                 Ok(Durable::No) => {}
-                Err(refusal) => refused = refused.or(Some((*id, refusal))),
+                Err(refusal) => refused.push((*id, refusal)),
             }
         }
-        let answered = match (refused, updates.last()) {
+        let mut refused = refused.into_iter();
+        let answered = match (refused.next(), updates.last()) {
             (Some((id, refusal)), _) => {
-                return answer(reply.about(id), Err(refusal), durable, outcome);
+                let reply = reply.about(id, refused.collect());
+                return answer(reply, Err(refusal), durable, outcome);
             }
             (None, Some((id, _))) if reply.wants_success() => self
                 .shared(*id)

@@ -250,6 +250,41 @@ fn others_may_neither_report_nor_control() {
 }
 
 #[test]
+fn of_many_updates_each_refused_one_is_handed_out() {
+    let mut desk = Desk::new();
+    let ended = desk.create(csv()).unwrap().id();
+    desk.act(ended, Verb::Complete).unwrap();
+    let good = desk.create(csv()).unwrap().id();
+    let missing = JobId(7);
+    let (sender, mut answers) = mpsc::channel(1);
+    desk.send(Command::Report {
+        who: desk.who.clone(),
+        updates: vec![
+            (ended, percent(1.0)),
+            (good, percent(2.0)),
+            (missing, percent(3.0)),
+            (ended, percent(4.0)),
+        ],
+        conn: None,
+        reply: ReplyTo::Session {
+            room: sender.try_reserve_owned().unwrap(),
+            request_id: None,
+            job_id: None,
+            others: Vec::new(),
+        },
+    });
+    let answer = answers.try_recv().unwrap();
+    assert_eq!(answer.job_id, Some(ended.to_string()));
+    assert_eq!(answer.answered.unwrap_err().code, Code::JobFinished);
+    let others: Vec<_> = answer.others.iter().map(|(id, r)| (*id, r.code)).collect();
+    assert_eq!(
+        others,
+        [(missing, Code::JobNotFound), (ended, Code::JobFinished)]
+    );
+    assert!((desk.job(good).state.progress - 2.0).abs() < 1e-9);
+}
+
+#[test]
 fn only_an_admin_creates_in_anothers_name() {
     let mut desk = Desk::new();
     let foreign = || NewJob {
@@ -466,6 +501,31 @@ fn a_living_local_runner_is_never_lost() {
     desk.alive = |_| false;
     desk.due();
     assert_eq!(desk.job(id).state.status, Status::Failed);
+}
+
+#[test]
+fn an_estimate_that_has_passed_is_gone_for_who_watches_and_who_asks_alike() {
+    let mut desk = Desk::new();
+    let id = desk.create(csv()).unwrap().id();
+    desk.pass(1_000);
+    desk.report(id, percent(50.0)).unwrap();
+    let told = |desk: &Desk| match desk.notices.last() {
+        Some(Notice::Job(job)) => (job.state.estimated_completion, job.state.revision),
+        other => panic!("{other:?}"),
+    };
+    let (ahead, before) = told(&desk);
+    assert_eq!(ahead, Some(desk.now.wall.plus_ms(1_000)));
+    desk.pass(1_000);
+    desk.due();
+    assert_eq!(told(&desk), (ahead, before), "it is this very moment");
+    desk.pass(1);
+    desk.due();
+    let (gone, after) = told(&desk);
+    assert_eq!(gone, None);
+    assert!(after > before, "it is a change like any other");
+    desk.pass(1_000);
+    desk.due();
+    assert_eq!(told(&desk), (None, after), "and told once");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! encoding, and never while sessions are woken: a lock is cheaper here than a task and a message per reader, readers
 //! share it, and nobody waits long for it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use jobtop_core::proto::message;
@@ -141,6 +141,13 @@ impl Hub {
             .jobs
             .get(&id)
             .and_then(|change| change.job.clone())
+    }
+
+    /// Those of the jobs that are not in the live set, each once.
+    pub(super) fn absent(&self, ids: impl Iterator<Item = JobId>) -> HashSet<JobId> {
+        let list = self.list();
+        ids.filter(|id| list.jobs.get(id).is_none_or(|change| change.job.is_none()))
+            .collect()
     }
 
     /// The whole live set.

@@ -1,5 +1,6 @@
 //! The reading half of a session: frames in, commands out. Whatever is wrong is answered, and the connection lives on.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
@@ -139,8 +140,12 @@ impl Reader {
             }
             Request::AdoptJob(named) => match id_of(&named.job_id) {
                 Ok(job) => {
-                    self.announce().await?;
                     let (who, conn) = (self.held_to(&named), self.link.conn);
+                    if let Some(old) = self.shared.archived(job).await {
+                        let refusal = archived::adopt(&who, &old);
+                        return self.refuse(request_id, Some(&named.job_id), &refusal).await;
+                    }
+                    self.announce().await?;
                     let reply = self.reply(request_id, Some(named.job_id)).await?;
                     self.command(Command::Adopt {
                         who,
@@ -193,23 +198,42 @@ impl Reader {
         self.announce().await?;
         let first = updates.first().map(|update| update.job_id.clone());
         let mut known: Vec<(JobId, Report)> = Vec::with_capacity(updates.len());
-        let mut unknown = None;
+        let mut refused = Vec::new();
         for update in updates {
             match id_of(&update.job_id) {
                 Ok(id) => known.push((id, update.report)),
-                Err(refusal) => unknown = unknown.or(Some((update.job_id, refusal))),
+                Err(refusal) => refused.push((update.job_id, refusal)),
             }
         }
-        if let Some((job_id, refusal)) = unknown {
-            // One answer a request: the refusal takes it, the good updates go their way in silence.
-            self.refuse(request_id, Some(&job_id), &refusal).await?;
-            return if known.is_empty() {
-                Ok(())
-            } else {
-                self.send_report(who, known, None, None).await
-            };
+        let mut late: HashMap<JobId, Refusal> = HashMap::new();
+        for id in self.shared.hub.absent(known.iter().map(|(id, _)| *id)) {
+            // What is not there either is for the engine to refuse.
+            if let Some(old) = self.shared.archived(id).await {
+                late.insert(id, archived::report(&who, &old));
+            }
         }
-        self.send_report(who, known, request_id, first).await
+        if !late.is_empty() {
+            known.retain(|(id, _)| match late.get(id) {
+                Some(refusal) => {
+                    refused.push((id.to_string(), refusal.clone()));
+                    false
+                }
+                None => true,
+            });
+        }
+        if refused.is_empty() {
+            return self.send_report(who, known, request_id, first).await;
+        }
+        // One answer a request: the first refusal takes it, the good updates go their way in silence.
+        let mut request_id = request_id;
+        for (job_id, refusal) in refused {
+            self.refuse(request_id.take(), Some(&job_id), &refusal)
+                .await?;
+        }
+        if known.is_empty() {
+            return Ok(());
+        }
+        self.send_report(who, known, None, None).await
     }
 
     async fn send_report(
@@ -304,6 +328,7 @@ impl Reader {
             room,
             request_id,
             job_id,
+            others: Vec::new(),
         })
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures_util::{SinkExt, StreamExt};
 use jobtop_core::access::{Identity, Role};
+use jobtop_core::job::refusal::Refusal;
 use jobtop_core::policy::Limits;
 use jobtop_core::proto::request::ListJobs;
 use jobtop_core::proto::stored::StoredJob;
@@ -477,6 +478,108 @@ async fn a_producer_is_announced_answered_told_and_missed() {
     );
     drop(client);
     assert!(matches!(house.inbox.recv().await, Some(Command::Gone { conn }) if conn == link.conn));
+}
+
+#[tokio::test]
+async fn who_comes_late_to_an_archived_job_hears_that_it_has_ended() {
+    let mut house = House::new();
+    let old = Arc::new(job(7, "analyst1", 100.0, 1));
+    let (id, live) = (old.id(), house.show(8, "analyst1", 1.0));
+    house.shared.lookup = Arc::new(move |asked| {
+        let found = (asked == id).then(|| Arc::clone(&old));
+        Box::pin(async move { found })
+    });
+    let mut client = house.client("analyst1", Role::User, 1 << 20).await;
+    for (request, code) in [
+        (
+            json!({"type": "update_progress", "jobId": id.to_string(), "progress": 1}),
+            "job_finished",
+        ),
+        (
+            json!({"type": "adopt_job", "jobId": id.to_string()}),
+            "job_finished",
+        ),
+        (
+            json!({"type": "pause_job", "jobId": id.to_string()}),
+            "job_finished",
+        ),
+    ] {
+        client.send(request.clone()).await;
+        let said = client.next().await;
+        assert_eq!(
+            (&said["code"], &said["jobId"]),
+            (&json!(code), &json!(id.to_string())),
+            "{request}"
+        );
+    }
+    // Of many the good one goes its way; each of the others is told, and the request answered once.
+    client
+        .send(
+            json!({"type": "update_progress", "requestId": 4, "updates": [
+                {"jobId": "x", "progress": 1},
+                {"jobId": id.to_string(), "progress": 1},
+                {"jobId": live.to_string(), "progress": 2},
+                {"jobId": id.to_string(), "progress": 3},
+            ]}),
+        )
+        .await;
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        let said = client.next().await;
+        told.push((
+            said["code"].as_str().unwrap().to_owned(),
+            said.get("requestId").cloned(),
+        ));
+    }
+    let finished = || ("job_finished".to_owned(), None);
+    let first = ("job_not_found".to_owned(), Some(json!(4)));
+    assert_eq!(told, [first, finished(), finished()]);
+    let reported = loop {
+        match house.inbox.recv().await.unwrap() {
+            Command::Report { updates, reply, .. } => break (updates, reply),
+            Command::Connect { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(reported.0.len(), 1);
+    assert_eq!(reported.0[0].0, live);
+    assert!(!reported.1.wants_success(), "the request has its answer");
+}
+
+#[tokio::test]
+async fn every_refused_update_is_told_and_the_request_answered_once() {
+    let mut house = House::new();
+    let ids: Vec<_> = (1..4).map(|n| house.show(n, "analyst1", 1.0)).collect();
+    let mut client = house.client("analyst1", Role::User, 1 << 20).await;
+    let updates: Vec<_> = ids
+        .iter()
+        .map(|id| json!({"jobId": id.to_string(), "progress": 1}))
+        .collect();
+    client
+        .send(json!({"type": "update_progress", "updates": updates, "requestId": "a"}))
+        .await;
+    assert!(matches!(
+        house.inbox.recv().await,
+        Some(Command::Connect { .. })
+    ));
+    let Some(Command::Report { reply, .. }) = house.inbox.recv().await else {
+        panic!("the report")
+    };
+    let refusal = || Refusal::forbidden("update");
+    reply
+        .about(ids[0], vec![(ids[2], refusal())])
+        .give(Err(refusal()));
+    for (id, request) in [(ids[0], json!("a")), (ids[2], Value::Null)] {
+        let said = client.next().await;
+        assert_eq!(
+            (&said["type"], &said["code"]),
+            (&json!("error"), &json!("forbidden"))
+        );
+        assert_eq!(
+            (&said["jobId"], &said["requestId"]),
+            (&json!(id.to_string()), &request)
+        );
+    }
 }
 
 #[tokio::test]

@@ -251,7 +251,20 @@ impl Writer {
             }
             .encode(),
         };
-        say(sink, text).await
+        say(sink, text).await?;
+        // Each update stands for itself, so each that was refused is told; the request has had its answer.
+        for (job, refusal) in answer.others {
+            let said = Said::Error {
+                code: refusal.code.word(),
+                message: &refusal.detail,
+                request_id: None,
+                job_id: Some(&job.to_string()),
+                channel: None,
+                timestamp: now.wall,
+            };
+            say(sink, said.encode()).await?;
+        }
+        Ok(())
     }
 
     async fn control<S>(&self, sink: &mut S, control: Control) -> Result<(), Error>
