@@ -54,6 +54,7 @@ struct RawLimits {
     config_bytes: Option<Spanned<u64>>,
     pending_jobs: Option<Spanned<u64>>,
     subscriptions: Option<Spanned<u64>>,
+    connections: Option<Spanned<u64>>,
 }
 
 /// Reads the file. One that need not be there and is not says nothing.
@@ -94,6 +95,7 @@ fn check(text: &str, name: &str) -> Result<Checked, Failure> {
         (&given.config_bytes, 2, kib * kib, &mut limits.config_bytes),
         (&given.pending_jobs, 1, 1_000_000, &mut limits.pending_jobs),
         (&given.subscriptions, 1, 100_000, &mut limits.subscriptions),
+        (&given.connections, 1, 1_000_000, &mut limits.connections),
     ] {
         page.count(given.as_ref(), least..most + 1, limit)?;
     }

@@ -19,6 +19,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use jobtop_core::UserId;
+use jobtop_core::job::refusal::{Code, Refusal};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -34,6 +35,8 @@ use crate::feed::session::{Peer, serve, socket_config};
 const HEAD_TIME: Duration = Duration::from_secs(7);
 /// How long a client may take nothing of its answer.
 const TAKING: Duration = Duration::from_secs(30);
+/// How long a client that may not stay has to ask and to hear it.
+const TURNING_AWAY: Duration = Duration::from_secs(2);
 /// The largest head; there are at most 100 headers in it, which is hyper's own limit.
 const HEAD_BYTES: usize = 16 * 1024;
 /// What is read at once, and kept of what a slow client has not taken.
@@ -84,6 +87,32 @@ where
     let mut peer = Peer::clone(&visitor.peer);
     peer.identity = peer.identity.held_to(held_to.as_ref());
     serve(socket, peer, site.shared.clone()).await;
+}
+
+/// Tells a client beyond the room of its door so, if it asks soon enough, and lets it go.
+pub(super) async fn turn_away<S>(stream: S, via: Via, site: Arc<Site>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let places = site.shared.limits.connections;
+    let service = service_fn(move |request: Request<Incoming>| {
+        let judged = site.guard.judge(via, request.headers(), request.uri());
+        let refusal = judged.err().unwrap_or_else(|| {
+            let detail = format!(
+                "{places} clients are connected, as many as limits.connections allows; try again when some have gone"
+            );
+            Refusal::new(Code::Unavailable, detail)
+        });
+        async move { Ok::<_, Infallible>(Refused(refusal).into_response()) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .keep_alive(false)
+        .max_header_size(HEAD_BYTES)
+        .max_buf_size(BUFFER_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    // Whether it was heard or not: nobody is kept who may not stay.
+    let _ = tokio::time::timeout(TURNING_AWAY, connection).await;
 }
 
 async fn requests<S>(stream: S, visitor: Visitor, via: Via, site: Arc<Site>)

@@ -1,4 +1,5 @@
-//! Accepts clients, each into a task of its own, and never more than there is room for.
+//! Accepts clients, each into a task of its own, and never more than there is room for. Each door has its own room, so
+//! that a crowd at a port does not keep the daemon's own account from its socket.
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -13,8 +14,8 @@ use super::guard::Via;
 use super::{Site, going_down};
 use crate::auth::Doorkeeper;
 
-/// How many clients one door has at a time; further ones wait outside.
-const ROOM: usize = 4_096;
+/// How many clients beyond its room one door tells so at a time; further ones wait outside.
+const TURNED_AWAY: usize = 64;
 /// Not being able to accept is said this often, however often it happens.
 const SAID: Duration = Duration::from_secs(60);
 /// The first pause after the system could not give us another connection; each further one is twice as long …
@@ -34,20 +35,35 @@ pub(crate) enum Door {
 /// Serves until the daemon goes down; ends when the last client is gone.
 pub(crate) async fn serve(door: Door, site: Arc<Site>, keeper: Doorkeeper) {
     let mut closing = site.shared.closing.clone();
+    let places = site.shared.limits.connections;
     let mut clients = JoinSet::new();
+    let mut turned_away = JoinSet::new();
     let mut pause = PAUSE;
     let mut full = false;
     let mut said: Option<Instant> = None;
     loop {
-        let room = clients.len() < ROOM;
+        let room = clients.len() < places;
         if !room && !full {
-            tracing::warn!("{ROOM} clients are connected; further ones wait");
+            tracing::warn!("{places} clients are connected; further ones are turned away");
         }
         full = !room;
         tokio::select! {
             () = going_down(&mut closing) => break,
             Some(ended) = clients.join_next(), if !clients.is_empty() => note(ended),
-            accepted = accept(&door), if room => match accepted {
+            Some(ended) = turned_away.join_next(), if !turned_away.is_empty() => note(ended),
+            accepted = accept(&door), if turned_away.len() < TURNED_AWAY => match accepted {
+                Ok(client) if full => {
+                    pause = PAUSE;
+                    let site = Arc::clone(&site);
+                    match client {
+                        Client::Tcp(stream) => {
+                            turned_away.spawn(connection::turn_away(stream, Via::Tcp, site));
+                        }
+                        Client::Unix(stream, _) => {
+                            turned_away.spawn(connection::turn_away(stream, Via::Unix, site));
+                        }
+                    }
+                }
                 Ok(client) => {
                     pause = PAUSE;
                     let site = Arc::clone(&site);

@@ -156,3 +156,34 @@ fn without_free_descriptors_it_waits_and_goes_on() {
     let said = daemon.home.stderr();
     assert_eq!(said.matches("cannot accept another").count(), 1, "{said}");
 }
+
+#[test]
+fn who_comes_when_it_is_full_is_told_and_the_socket_stays_open() {
+    let home = Home::new();
+    let config = home.path("jobtopd.toml");
+    std::fs::write(&config, "[limits]\nconnections = 2\n").unwrap();
+    let config = config.to_str().unwrap().to_owned();
+    let args = [
+        "--listen",
+        "127.0.0.1:0",
+        "--auth",
+        "none",
+        "--config",
+        &config,
+    ];
+    let daemon = home.start(&args);
+    let staying = request("GET", "/healthz", &[("Connection", "keep-alive")], b"");
+    let mut guests = [daemon.tcp(), daemon.tcp()];
+    for guest in &mut guests {
+        guest.write_all(&staying).unwrap();
+        assert_eq!(read_reply(guest).status, 200);
+    }
+    let reply = daemon.get("/healthz");
+    assert_eq!((reply.status, reply.code().as_str()), (503, "unavailable"));
+    assert!(reply.header("retry-after").is_some());
+    assert!(reply.detail().contains("limits.connections"), "{reply:?}");
+    let beside = exchange(daemon.unix(), &request("GET", "/healthz", &[], b""));
+    assert_eq!(beside.status, 200, "every listener has its own room");
+    drop(guests);
+    crate::daemon::until("room again", || daemon.get("/healthz").status == 200);
+}

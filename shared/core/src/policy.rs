@@ -13,6 +13,8 @@ pub struct Limits {
     pub pending_jobs: usize,
     /// Subscriptions of one connection.
     pub subscriptions: usize,
+    /// Connections of one listener at a time.
+    pub connections: usize,
 }
 
 impl Default for Limits {
@@ -23,6 +25,7 @@ impl Default for Limits {
             config_bytes: 64 * 1024,
             pending_jobs: 10_000,
             subscriptions: 256,
+            connections: 4_096,
         }
     }
 }
