@@ -223,10 +223,13 @@ impl Doors {
     }
 }
 
-/// SIGTERM and SIGINT.
+/// SIGTERM, SIGINT, and SIGHUP unless whoever started us had it ignored, as nohup does.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Option<Signal>,
+    /// Whether there is a terminal that can hang up. Looked at in the beginning: afterwards there is none.
+    at_terminal: bool,
 }
 
 impl Signals {
@@ -240,16 +243,49 @@ impl Signals {
         Ok(Self {
             terminate: on(SignalKind::terminate())?,
             interrupt: on(SignalKind::interrupt())?,
+            hangup: if ignores_hangup() {
+                None
+            } else {
+                Some(on(SignalKind::hangup())?)
+            },
+            at_terminal: std::fs::File::open("/dev/tty").is_ok(),
         })
     }
 
-    /// The name of the next one.
+    /// The name of the next one that is to end the daemon.
     async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+        loop {
+            let hung_up = async {
+                match &mut self.hangup {
+                    Some(hangup) => hangup.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = hung_up => {}
+            }
+            if self.at_terminal {
+                return "SIGHUP";
+            }
+            tracing::warn!(
+                "SIGHUP: nothing is read anew; restart the daemon to have it take a changed configuration"
+            );
         }
     }
+}
+
+/// Whether SIGHUP was ignored when we were started.
+fn ignores_hangup() -> bool {
+    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignored(&status, 1))
+}
+
+/// Whether a process of that `/proc/PID/status` ignores that signal.
+fn ignored(status: &str, signal: u32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 /// The one line on stdout. Whoever started us may be gone already; that is no reason not to serve.
@@ -285,5 +321,24 @@ fn more_files() {
                 maximum: now.maximum,
             },
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn which_signals_are_ignored() {
+        for (status, hangup) in [
+            ("Name:\tx\nSigIgn:\t0000000000000001\nSigCgt:\t0\n", true),
+            ("SigIgn:\t0000000000001000\n", false),
+            ("SigIgn:\t0000000000001007\n", true),
+            ("SigBlk:\t0000000000000001\n", false),
+            ("SigIgn:\tx\n", false),
+            ("", false),
+        ] {
+            assert_eq!(ignored(status, 1), hangup, "{status:?}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use jobtop_e2e::bins;
 use jobtop_e2e::daemon::Setup;
 use jobtop_e2e::home::Home;
 use jobtop_e2e::process::{self, Signal};
+use jobtop_e2e::pty::Pty;
 use jobtop_e2e::wait;
 use jobtop_e2e::ws::Next;
 use serde_json::{Value, json};
@@ -315,4 +316,15 @@ fn terminated_it_says_goodbye_keeps_all_and_exits_0() {
         (&json!("kept"), &json!(77)),
         "a drain loses not even progress"
     );
+}
+
+#[test]
+fn a_daemon_at_a_terminal_that_hangs_up_ends_in_order() {
+    let home = Home::new();
+    let daemon = bins::jobtopd().display().to_string();
+    let terminal = Pty::start(&home, (24, 200), &[&daemon]);
+    terminal.wait_text("ready unix:");
+    terminal.signal(Signal::HUP);
+    terminal.wait_text("SIGHUP: going down");
+    assert_eq!(terminal.left().code, 0);
 }

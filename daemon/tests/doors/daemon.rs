@@ -44,7 +44,16 @@ impl Home {
 
     /// The command, with an environment in which nobody's own settings are found.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_jobtopd"));
+        self.complete(Command::new(env!("CARGO_BIN_EXE_jobtopd")), args)
+    }
+
+    /// The same, started by that command, which replaces itself by what its further arguments say.
+    pub(crate) fn started_by(&self, mut starter: Command, args: &[&str]) -> Command {
+        starter.arg(env!("CARGO_BIN_EXE_jobtopd"));
+        self.complete(starter, args)
+    }
+
+    fn complete(&self, mut command: Command, args: &[&str]) -> Command {
         command
             .arg("--socket")
             .arg(self.socket())

@@ -1,14 +1,17 @@
 //! How it ends.
 
 use std::io::Write;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Message, client};
 
-use crate::daemon::{Daemon, until};
+use crate::daemon::{Daemon, Home, until};
 use crate::wire::{JSON, read_reply, request};
+
+const OPEN: [&str; 4] = ["--listen", "127.0.0.1:0", "--auth", "none"];
 
 #[test]
 fn a_signal_ends_it_in_order() {
@@ -91,4 +94,32 @@ fn a_client_that_hangs_does_not_hold_it() {
     assert_eq!(status.code(), Some(0), "{}", home.stderr());
     assert!(start.elapsed() < Duration::from_secs(5));
     until("the socket is gone", || !home.socket().exists());
+}
+
+#[test]
+fn a_hangup_without_a_terminal_is_told_and_ends_nothing() {
+    let home = Home::new();
+    // A session of its own has no terminal, whatever the tests are run at.
+    let command = home.started_by(Command::new("setsid"), &OPEN);
+    let daemon = home.launch(command);
+    daemon.signal(Signal::HUP);
+    daemon.said("SIGHUP: nothing is read anew");
+    assert_eq!(daemon.get("/healthz").status, 200);
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.wait().0.code(), Some(0));
+}
+
+#[test]
+fn a_hangup_that_was_ignored_stays_ignored() {
+    let home = Home::new();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]);
+    let command = home.started_by(shell, &OPEN);
+    let daemon = home.launch(command);
+    daemon.signal(Signal::HUP);
+    assert_eq!(daemon.get("/healthz").status, 200);
+    daemon.signal(Signal::TERM);
+    let (status, _, home) = daemon.wait();
+    assert_eq!(status.code(), Some(0));
+    assert!(!home.stderr().contains("SIGHUP"), "{}", home.stderr());
 }
