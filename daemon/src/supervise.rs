@@ -101,8 +101,13 @@ async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), F
 
     let (inbox, commands) = mpsc::channel(INBOX);
     let (close, closing) = watch::channel(false);
+    let by_key = archive.clone();
     let shared = Shared {
         hub: Arc::clone(&hub),
+        keyed: Arc::new(move |user, key| {
+            let archive = by_key.clone();
+            Box::pin(async move { archive.keyed(&user, &key).await })
+        }),
         lookup: Arc::new(move |id| {
             let archive = archive.clone();
             Box::pin(async move { archive.get(id).await })

@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
-use jobtop_core::Job;
 use jobtop_core::access::Identity;
 use jobtop_core::job::refusal::{Code, Refusal};
 use jobtop_core::job::status::Status;
+use jobtop_core::proto::body::NewJob;
+use jobtop_core::{Job, UserId};
 
 use super::command::{Answer, Answered, Verb};
+use super::create;
 
 /// The answer to a verb.
 pub fn act(who: &Identity, job: &Arc<Job>, verb: &Verb) -> Answered {
@@ -39,6 +41,23 @@ pub fn act(who: &Identity, job: &Arc<Job>, verb: &Verb) -> Answered {
         }
     };
     Err(Refusal::wrong_state(true, done))
+}
+
+/// Whose a new job would be, if it may be made.
+pub fn owner(who: &Identity, new: &NewJob) -> Option<UserId> {
+    create::owner(who, new.user_id.as_ref()).ok()
+}
+
+/// The answer to a key that was used for that job, live or not.
+pub fn repeated(job: &Arc<Job>, new: &NewJob) -> Answered {
+    let given = job.spec.idempotency.as_ref();
+    if given.is_some_and(|given| given.digest == new.digest()) {
+        return Ok(Answer::Job(Arc::clone(job)));
+    }
+    Err(Refusal::new(
+        Code::IdempotencyConflict,
+        "This idempotencyKey was used for another job; use a new one",
+    ))
 }
 
 /// The answer to a late report.

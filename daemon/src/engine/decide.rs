@@ -12,8 +12,8 @@ use jobtop_core::{JobId, Now, Status};
 
 use super::board::{Board, Producer};
 use super::command::{Answer, Answered, Command, ConnId, ReplyTo, Verb};
-use super::create;
 use super::outcome::{Bond, Outcome, Release};
+use super::{archived, create};
 
 /// Most lines of output kept with a failure, and most characters of each.
 const LAST_LINES: usize = 50;
@@ -105,20 +105,7 @@ impl Board {
             && let Some(known) = self.keys.get(&(owner.clone(), key.clone()))
             && let Some(tracked) = self.jobs.get(known)
         {
-            let same = tracked
-                .job
-                .spec
-                .idempotency
-                .as_ref()
-                .is_some_and(|i| i.digest == new.digest());
-            return if same {
-                Ok(Answer::Job(Arc::new(tracked.job.clone())))
-            } else {
-                Err(Refusal::new(
-                    Code::IdempotencyConflict,
-                    "This idempotencyKey was used for another job; use a new one",
-                ))
-            };
+            return archived::repeated(&Arc::new(tracked.job.clone()), &new);
         }
         self.check_room(new.status == Some(Status::Pending))?;
         let id = self.fresh_id(now, random());

@@ -19,7 +19,7 @@ use super::listing;
 use super::session::{End, Shared};
 use super::writer::Note;
 use crate::engine::archived;
-use crate::engine::command::{Command, Link, ReplyTo, SessionAnswer, Verb};
+use crate::engine::command::{Answer, Command, Link, ReplyTo, SessionAnswer, Verb};
 
 /// A client that says nothing at all for this long is gone.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -127,6 +127,14 @@ impl Reader {
                 self.done(request_id).await
             }
             Request::CreateJob(new) => {
+                if let Some(answered) = self.shared.repeated(&self.identity, &new).await {
+                    let answered = answered.map(|answer| match answer {
+                        Answer::Job(job) | Answer::Created(job) => JobAnswer {
+                            job: job.view(self.shared.clock.now().mono),
+                        },
+                    });
+                    return self.tell(request_id, None, answered).await;
+                }
                 self.announce().await?;
                 let (who, conn) = (self.identity.clone(), Some(self.link.conn));
                 let reply = self.reply(request_id, None).await?;

@@ -12,7 +12,8 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{SinkExt, StreamExt};
 use jobtop_core::access::Identity;
 use jobtop_core::policy::Limits;
-use jobtop_core::{Job, JobId};
+use jobtop_core::proto::body::NewJob;
+use jobtop_core::{Job, JobId, UserId};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::WebSocketStream;
@@ -24,7 +25,8 @@ use super::hub::Hub;
 use super::reader::Reader;
 use super::writer::Writer;
 use crate::clock::Clock;
-use crate::engine::command::{Command, ConnId, Link};
+use crate::engine::archived;
+use crate::engine::command::{Answered, Command, ConnId, Link};
 use crate::engine::handle::Handle;
 use crate::engine::outcome::Process;
 
@@ -37,6 +39,13 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub type Lookup =
     Arc<dyn Fn(JobId) -> Pin<Box<dyn Future<Output = Option<Arc<Job>>> + Send>> + Send + Sync>;
 
+/// Finds the job that a user made with an idempotency key, once it is archived.
+pub type Keyed = Arc<
+    dyn Fn(UserId, Arc<str>) -> Pin<Box<dyn Future<Output = Option<Arc<Job>>> + Send>>
+        + Send
+        + Sync,
+>;
+
 /// What every session needs.
 #[derive(Clone)]
 pub struct Shared {
@@ -44,6 +53,8 @@ pub struct Shared {
     pub hub: Arc<Hub>,
     /// The archive.
     pub lookup: Lookup,
+    /// The archive, by idempotency key.
+    pub keyed: Keyed,
     /// The engine.
     pub engine: Handle,
     /// The time.
@@ -61,6 +72,18 @@ impl Shared {
             return None;
         }
         (self.lookup)(id).await
+    }
+
+    /// The answer to a key that was used before, for a job that is in the live set no more. Keys of the live set are
+    /// the engine's affair.
+    pub async fn repeated(&self, who: &Identity, new: &NewJob) -> Option<Answered> {
+        let key = new.idempotency_key.clone()?;
+        let owner = archived::owner(who, new)?;
+        let old = (self.keyed)(owner, key).await?;
+        match self.hub.get(old.id()) {
+            Some(_) => None,
+            None => Some(archived::repeated(&old, new)),
+        }
     }
 }
 

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use futures_util::{SinkExt, StreamExt};
 use jobtop_core::access::{Identity, Role};
+use jobtop_core::job::Idempotency;
 use jobtop_core::job::refusal::Refusal;
 use jobtop_core::policy::Limits;
+use jobtop_core::proto::body::NewJob;
 use jobtop_core::proto::request::ListJobs;
 use jobtop_core::proto::stored::StoredJob;
 use jobtop_core::{Job, JobId, Now, Timestamp, UserId};
@@ -50,6 +52,7 @@ impl House {
         let shared = Shared {
             hub: hub.clone(),
             lookup: Arc::new(|_| Box::pin(async { None })),
+            keyed: Arc::new(|_, _| Box::pin(async { None })),
             engine: Handle::new(sender),
             clock: Clock::new(),
             limits: Limits::default(),
@@ -544,6 +547,44 @@ async fn who_comes_late_to_an_archived_job_hears_that_it_has_ended() {
     assert_eq!(reported.0.len(), 1);
     assert_eq!(reported.0[0].0, live);
     assert!(!reported.1.wants_success(), "the request has its answer");
+}
+
+#[tokio::test]
+async fn a_key_of_an_archived_job_makes_no_second_one() {
+    let mut house = House::new();
+    let new: NewJob =
+        serde_json::from_value(json!({"type": "csv_processing", "idempotencyKey": "k"})).unwrap();
+    let mut old = job(7, "analyst1", 100.0, 1);
+    let mut spec = (*old.spec).clone();
+    spec.idempotency = Some(Idempotency {
+        key: "k".into(),
+        digest: new.digest(),
+    });
+    old.spec = Arc::new(spec);
+    let (id, old) = (old.id(), Arc::new(old));
+    house.shared.keyed = Arc::new(move |user, key| {
+        let found = (user.as_str() == "analyst1" && *key == *"k").then(|| Arc::clone(&old));
+        Box::pin(async move { found })
+    });
+    let mut client = house.client("analyst1", Role::User, 1 << 20).await;
+    let mut create = json!({"type": "create_job", "jobType": "csv_processing", "requestId": 1,
+        "idempotencyKey": "k"});
+    client.send(create.clone()).await;
+    assert_eq!(client.next().await["job"]["id"], id.to_string());
+    create["name"] = json!("another");
+    client.send(create.clone()).await;
+    assert_eq!(client.next().await["code"], "idempotency_conflict");
+    // Another key is the engine's affair.
+    create["idempotencyKey"] = json!("new");
+    client.send(create).await;
+    assert!(matches!(
+        house.inbox.recv().await,
+        Some(Command::Connect { .. })
+    ));
+    assert!(matches!(
+        house.inbox.recv().await,
+        Some(Command::Create { .. })
+    ));
 }
 
 #[tokio::test]

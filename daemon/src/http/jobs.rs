@@ -34,6 +34,9 @@ pub(super) async fn create(
         return Err(Refusal::new(Code::NotImplemented, detail).into());
     }
     let who = asked.who;
+    if let Some(answered) = app.shared.repeated(&who, &new).await {
+        return Ok(said(&app, answered?));
+    }
     answer(&app, |reply| Command::Create {
         who,
         new,

@@ -1,7 +1,10 @@
 //! Ends, starts, and who may touch a directory.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use jobtop_core::UserId;
+use jobtop_core::job::Idempotency;
 use jobtopd::clock::Clock;
 use jobtopd::engine::outcome::{StoreHealth, Write};
 use jobtopd::store::{self, Settings};
@@ -250,6 +253,49 @@ async fn what_left_the_live_set_is_in_the_archive_alone() {
     let figures = kept.opened.archive.figures();
     assert_eq!((figures.records, figures.indexed), (7, true));
     assert!(figures.last_checkpoint.is_some() && figures.disk_bytes > 10_000);
+}
+
+#[tokio::test]
+async fn a_key_finds_its_archived_job_after_a_restart_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let kept = Kept::open(dir.path(), &settings());
+    let now = kept.clock.now();
+    let keyed = |number: u128, user: &str, key: Option<&str>| {
+        let Write::Ended(mut record) = ended_ago(number, 1_000, now) else {
+            panic!("an ending")
+        };
+        let mut job = (*record.job).clone();
+        let mut spec = (*job.spec).clone();
+        spec.user = UserId::new(user).unwrap();
+        spec.idempotency = key.map(|key| Idempotency {
+            key: key.into(),
+            digest: 1,
+        });
+        job.spec = Arc::new(spec);
+        record.job = Arc::new(job);
+        Write::Ended(record)
+    };
+    for write in [
+        keyed(1, "ann", Some("nightly \"7\"")),
+        keyed(2, "bob", Some("nightly \"7\"")),
+        keyed(3, "ann", None),
+        keyed(4, "ann", Some("other")),
+    ] {
+        assert!(kept.commit(write).await);
+    }
+    kept.close().await;
+    let kept = Kept::open(dir.path(), &settings());
+    for (user, key, found) in [
+        ("ann", "nightly \"7\"", Some(id(1))),
+        ("bob", "nightly \"7\"", Some(id(2))),
+        ("ann", "other", Some(id(4))),
+        ("bob", "other", None),
+        ("ann", "", None),
+    ] {
+        let user = UserId::new(user).unwrap();
+        let job = kept.opened.archive.keyed(&user, key).await;
+        assert_eq!(job.map(|job| job.id()), found, "{user} {key}");
+    }
 }
 
 #[test]

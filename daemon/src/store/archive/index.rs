@@ -1,5 +1,7 @@
-//! Builds the index at the start, in the background and newest period first: only the heads of the records are looked at.
+//! Builds the index at the start, in the background and newest period first: only the heads of the records are looked
+//! at, and those with an idempotency key are read.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -8,9 +10,9 @@ use std::sync::Arc;
 use jobtop_core::JobId;
 
 use super::super::frame::{self, Step};
-use super::Shared;
 use super::period::Period;
 use super::shelf::{Shelf, Sorted};
+use super::{Shared, keys};
 
 /// So much is read at once.
 const WINDOW: usize = 1 << 20;
@@ -40,13 +42,16 @@ pub(in super::super) fn start(shared: Arc<Shared>) -> io::Result<()> {
         .name("store-index".to_owned())
         .spawn(move || {
             for (period, file, bytes, records) in todo {
-                let mut rows = Vec::with_capacity(usize::try_from(records).unwrap_or(0));
+                let mut rows = Rows {
+                    places: Vec::with_capacity(usize::try_from(records).unwrap_or(0)),
+                    keys: HashMap::new(),
+                };
                 if let Err(error) = read_heads(&file, bytes, &mut rows) {
                     tracing::warn!(%period, %error, "a period of the archive can't be read to its end");
                 }
-                let sorted = Sorted::of(rows);
+                let sorted = Sorted::of(rows.places);
                 if let Some(shelf) = shared.write().shelves.get_mut(&period) {
-                    Shelf::index(shelf, sorted);
+                    Shelf::index(shelf, sorted, rows.keys);
                 }
                 shared.unindexed.send_modify(|left| *left -= 1);
             }
@@ -58,8 +63,22 @@ pub(in super::super) fn start(shared: Arc<Shared>) -> io::Result<()> {
     spawned.map(drop)
 }
 
+/// What is found in a file.
+#[derive(Debug, Default)]
+struct Rows {
+    places: Vec<(JobId, u64)>,
+    keys: HashMap<u64, u64>,
+}
+
+impl Rows {
+    fn push(&mut self, id: JobId, at: u64, frame: &[u8]) {
+        self.places.push((id, at));
+        self.keys.extend(keys::of_frame(frame).map(|key| (key, at)));
+    }
+}
+
 /// Where each record begins in the first `bytes` of a file; damage is passed over.
-fn read_heads(file: &File, bytes: u64, rows: &mut Vec<(JobId, u64)>) -> io::Result<()> {
+fn read_heads(file: &File, bytes: u64, rows: &mut Rows) -> io::Result<()> {
     let mut window = vec![0; WINDOW];
     let (mut start, mut filled, mut at) = (0, 0, 0_u64);
     while at < bytes {
@@ -70,10 +89,15 @@ fn read_heads(file: &File, bytes: u64, rows: &mut Vec<(JobId, u64)>) -> io::Resu
             filled = wanted as u64;
         }
         let within = usize::try_from(at - start).unwrap_or(usize::MAX);
-        let head = frame::peek(&window[within..usize::try_from(filled).unwrap_or(0)]);
-        match head {
+        let rest = &window[within..usize::try_from(filled).unwrap_or(0)];
+        match frame::peek(rest) {
             Some((head, length)) if at + length as u64 <= bytes => {
-                rows.push((head.id, at));
+                if length > rest.len() && at > start {
+                    // It goes on behind the window: the next one begins with it.
+                    (start, filled) = (at, 0);
+                    continue;
+                }
+                rows.push(head.id, at, rest.get(..length).unwrap_or_default());
                 at += length as u64;
             }
             _ => return walk(file, at, bytes, rows),
@@ -83,14 +107,14 @@ fn read_heads(file: &File, bytes: u64, rows: &mut Vec<(JobId, u64)>) -> io::Resu
 }
 
 /// The careful way, from where the heads do not follow one another any more.
-fn walk(file: &File, from: u64, bytes: u64, rows: &mut Vec<(JobId, u64)>) -> io::Result<()> {
+fn walk(file: &File, from: u64, bytes: u64, rows: &mut Rows) -> io::Result<()> {
     let mut rest = vec![0; usize::try_from(bytes - from).unwrap_or(usize::MAX)];
     file.read_exact_at(&mut rest, from)?;
     let (mut at, mut damaged) = (from, 0);
     for step in frame::scan(&rest) {
         match step {
             Step::Frame(frame) => {
-                rows.push((frame.head.id, at));
+                rows.push(frame.head.id, at, frame.bytes);
                 at += frame.bytes.len() as u64;
             }
             Step::Damage(skipped) => {
@@ -137,13 +161,13 @@ mod tests {
         }
         let file = tempfile::tempfile().unwrap();
         file.write_all_at(&bytes, 0).unwrap();
-        let mut rows = Vec::new();
+        let mut rows = Rows::default();
         read_heads(&file, bytes.len() as u64, &mut rows).unwrap();
-        assert_eq!(rows, expected);
+        assert_eq!(rows.places, expected);
         file.write_all_at(&[7; 100], expected[2_000].1).unwrap();
-        rows.clear();
+        rows.places.clear();
         read_heads(&file, bytes.len() as u64, &mut rows).unwrap();
         expected.remove(2_000);
-        assert_eq!(rows, expected);
+        assert_eq!(rows.places, expected);
     }
 }

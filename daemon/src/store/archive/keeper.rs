@@ -12,8 +12,8 @@ use super::super::current::Mark;
 use super::super::disk;
 use super::super::fault::Fault;
 use super::period::Period;
-use super::shelf::Shelf;
-use super::{Shared, ended_at};
+use super::shelf::{Appended, Shelf};
+use super::{Shared, ended_at, keys};
 
 /// The file of a period's endings.
 pub(super) const ENDINGS: &str = "endings";
@@ -104,7 +104,11 @@ impl Keeper {
                     break;
                 }
                 bytes.extend_from_slice(&debt.frame);
-                rows.push((debt.id, debt.frame.len() as u64));
+                rows.push(Appended {
+                    id: debt.id,
+                    length: debt.frame.len() as u64,
+                    key: keys::of_frame(&debt.frame),
+                });
             }
             let end = self
                 .shared

@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use jobtop_core::{Job, JobId, Timestamp};
+use jobtop_core::{Job, JobId, Timestamp, UserId};
 use tokio::sync::watch;
 
 use super::frame;
@@ -20,6 +20,7 @@ use shelf::Shelf;
 
 pub(super) mod index;
 pub(super) mod keeper;
+mod keys;
 pub(super) mod period;
 pub(super) mod restore;
 mod shelf;
@@ -72,30 +73,12 @@ impl Archive {
         };
         let job = match place {
             Place::Ring(job) => job,
-            Place::File(file, offset) => {
-                let now = self.clock.now();
-                let read = move || read_frame(&file, offset);
-                let bytes = match tokio::task::spawn_blocking(read).await.ok()? {
-                    Ok(bytes) => bytes,
-                    Err(error) => {
-                        tracing::warn!(%id, %error, "an archived job can't be read");
-                        return None;
-                    }
-                };
-                let frame = frame::read(&bytes).filter(|frame| frame.head.id == id);
-                let Some(frame) = frame else {
-                    tracing::warn!(%id, "the record of an archived job is damaged");
-                    return None;
-                };
-                match payload::read_job(frame.payload, now) {
-                    Ok(record) => record.job,
-                    Err(error) => {
-                        tracing::warn!(%id, %error, "an archived job can't be read");
-                        return None;
-                    }
-                }
-            }
+            Place::File(file, offset) => self.read(file, offset).await?,
         };
+        if job.id() != id {
+            tracing::warn!(%id, "the record of an archived job is damaged");
+            return None;
+        }
         // Exact, although folders go later and as a whole.
         let horizon = self
             .clock
@@ -104,6 +87,49 @@ impl Archive {
             .0
             .saturating_sub_unsigned(self.retention_ms);
         (ended_at(&job).0 >= horizon).then_some(job)
+    }
+
+    /// The ended job that this user made with that idempotency key, as [`Archive::get`] gives it.
+    pub async fn keyed(&self, user: &UserId, key: &str) -> Option<Arc<Job>> {
+        let number = keys::number(user, key);
+        let mut unindexed = self.shared.unindexed.subscribe();
+        let (file, offset) = loop {
+            let is_complete = *unindexed.borrow_and_update() == 0;
+            match self.shared.find_key(number) {
+                Some(place) => break place,
+                None if is_complete => return None,
+                None => unindexed.changed().await.ok()?,
+            }
+        };
+        let job = self.read(file, offset).await?;
+        let given = job.spec.idempotency.as_ref();
+        if job.spec.user != *user || given.is_none_or(|given| *given.key != *key) {
+            return None;
+        }
+        // It may have been kept once more since.
+        self.get(job.id()).await
+    }
+
+    async fn read(&self, file: Arc<File>, offset: u64) -> Option<Arc<Job>> {
+        let read = move || read_frame(&file, offset);
+        let bytes = match tokio::task::spawn_blocking(read).await.ok()? {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                tracing::warn!(%error, "an archived job can't be read");
+                return None;
+            }
+        };
+        let Some(frame) = frame::read(&bytes) else {
+            tracing::warn!("the record of an archived job is damaged");
+            return None;
+        };
+        match payload::read_job(frame.payload, self.clock.now()) {
+            Ok(record) => Some(record.job),
+            Err(error) => {
+                tracing::warn!(%error, "an archived job can't be read");
+                None
+            }
+        }
     }
 
     /// How much there is.
@@ -176,6 +202,13 @@ impl Shared {
         state.shelves.values().rev().find_map(|shelf| {
             let offset = shelf.get(id)?;
             Some(Place::File(shelf.file().clone(), offset))
+        })
+    }
+
+    fn find_key(&self, number: u64) -> Option<(Arc<File>, u64)> {
+        self.read().shelves.values().rev().find_map(|shelf| {
+            let offset = shelf.keyed(number)?;
+            Some((shelf.file().clone(), offset))
         })
     }
 

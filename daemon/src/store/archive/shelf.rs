@@ -15,6 +15,17 @@ pub(super) struct Shelf {
     sorted: Sorted,
     /// What was appended since the sorted part was made.
     fresh: HashMap<JobId, u64>,
+    /// Where jobs with an idempotency key begin, by the number of the key.
+    keys: HashMap<u64, u64>,
+}
+
+/// A record that was appended.
+#[derive(Debug)]
+pub(super) struct Appended {
+    pub(super) id: JobId,
+    pub(super) length: u64,
+    /// The number of its idempotency key.
+    pub(super) key: Option<u64>,
 }
 
 /// Ids in order, with the offset of each: 24 bytes a row.
@@ -36,6 +47,7 @@ impl Shelf {
             records,
             sorted: Sorted::default(),
             fresh: HashMap::new(),
+            keys: HashMap::new(),
         }
     }
 
@@ -53,9 +65,10 @@ impl Shelf {
         self.records
     }
 
-    /// Takes over records that were appended at the end, each with its length.
-    pub(super) fn append(&mut self, rows: impl IntoIterator<Item = (JobId, u64)>) {
-        for (id, length) in rows {
+    /// Takes over records that were appended at the end.
+    pub(super) fn append(&mut self, rows: impl IntoIterator<Item = Appended>) {
+        for Appended { id, length, key } in rows {
+            self.keys.extend(key.map(|key| (key, self.bytes)));
             let is_new =
                 self.fresh.insert(id, self.bytes).is_none() && self.sorted.get(id).is_none();
             self.records += u64::from(is_new);
@@ -68,8 +81,10 @@ impl Shelf {
         }
     }
 
-    /// Takes over the rows of what was in the file before anything was appended.
-    pub(super) fn index(&mut self, sorted: Sorted) {
+    /// Takes over the rows and keys of what was in the file before anything was appended.
+    pub(super) fn index(&mut self, sorted: Sorted, mut keys: HashMap<u64, u64>) {
+        keys.extend(self.keys.drain());
+        self.keys = keys;
         let appended: Vec<_> = self.sorted.rows().chain(self.fresh.drain()).collect();
         self.sorted = if appended.is_empty() {
             sorted
@@ -77,6 +92,11 @@ impl Shelf {
             Sorted::of(sorted.merge(appended))
         };
         self.records = self.sorted.ids.len() as u64;
+    }
+
+    /// Where a record of the job with that key begins.
+    pub(super) fn keyed(&self, number: u64) -> Option<u64> {
+        self.keys.get(&number).copied()
     }
 
     /// Where the job's newest record begins.
@@ -125,20 +145,25 @@ mod tests {
     #[test]
     fn the_newest_record_of_a_job_is_found_however_it_came() {
         let mut shelf = Shelf::new(Arc::new(tempfile::tempfile().unwrap()), 300, 3);
-        shelf.append([(JobId(5), 100), (JobId(6), 100), (JobId(5), 100)]);
+        let row = |id, length, key| Appended {
+            id: JobId(id),
+            length,
+            key,
+        };
+        shelf.append([row(5, 100, None), row(6, 100, Some(66)), row(5, 100, None)]);
         assert_eq!(shelf.get(JobId(5)), Some(500));
         assert_eq!(shelf.get(JobId(1)), None);
-        shelf.index(Sorted::of(vec![
-            (JobId(6), 0),
-            (JobId(1), 200),
-            (JobId(1), 100),
-        ]));
+        let sorted = Sorted::of(vec![(JobId(6), 0), (JobId(1), 200), (JobId(1), 100)]);
+        shelf.index(sorted, HashMap::from([(66, 0), (11, 100)]));
+        for (key, offset) in [(66, Some(400)), (11, Some(100)), (7, None)] {
+            assert_eq!(shelf.keyed(key), offset, "{key}");
+        }
         for (id, offset) in [(5, Some(500)), (6, Some(400)), (1, Some(200)), (2, None)] {
             assert_eq!(shelf.get(JobId(id)), offset, "{id}");
         }
         assert_eq!((shelf.records(), shelf.bytes()), (3, 600));
         let many = GATHERED as u128 + 10;
-        shelf.append((1..=many).map(|id| (JobId(id), 1)));
+        shelf.append((1..=many).map(|id| row(id, 1, None)));
         assert!(shelf.fresh.len() < 10);
         assert_eq!(shelf.get(JobId(1)), Some(600));
         assert_eq!(shelf.get(JobId(many)), Some(600 + many as u64 - 1));
