@@ -11,6 +11,7 @@ pub mod ladder;
 mod leader;
 pub mod log_file;
 pub mod observe;
+pub mod output;
 pub mod proc;
 mod signals;
 mod supervise;
