@@ -23,6 +23,7 @@ mod logging;
 mod sdnotify;
 pub mod store;
 mod supervise;
+mod workers;
 
 /// Runs the daemon with those arguments (without the program's name) until a signal ends it.
 ///
@@ -31,7 +32,11 @@ mod supervise;
 pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     // First of all, because the store's libraries make files with modes of their own.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    let cli = match cli::Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.collect();
+    if args.first().is_some_and(|word| word == workers::RUNNER) {
+        return workers::runner::main(&args[1..]);
+    }
+    let cli = match cli::Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(help_or_mistake) => {
             let _ = help_or_mistake.print();
@@ -39,7 +44,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         }
     };
     logging::begin();
-    match config::Settings::new(cli).and_then(supervise::run) {
+    match config::Settings::new(cli, prefix(&args)).and_then(supervise::run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = writeln!(
@@ -50,4 +55,11 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             failure.code()
         }
     }
+}
+
+/// The words of this process's command line before `args`.
+fn prefix(args: &[OsString]) -> Vec<OsString> {
+    let all: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let own = all.len().saturating_sub(args.len());
+    all.get(..own).unwrap_or_default().to_vec()
 }

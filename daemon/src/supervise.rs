@@ -18,7 +18,7 @@ use crate::auth::{self, Doorkeeper};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::engine::handle::{Handle, INBOX};
-use crate::engine::{self, Board, Wiring};
+use crate::engine::{self, Board, Wiring, queues};
 use crate::exit::Failure;
 use crate::feed::hub::Hub;
 use crate::feed::session::Shared;
@@ -29,6 +29,7 @@ use crate::http::guard::Guard;
 use crate::http::socket;
 use crate::sdnotify::{self, State};
 use crate::store::{self, Opened};
+use crate::workers::launcher::{self, Launcher};
 
 /// How long clients may take to hear that the daemon goes down.
 const FAREWELL: Duration = Duration::from_millis(1_500);
@@ -61,9 +62,6 @@ pub(crate) fn run(settings: Settings) -> Result<(), Failure> {
     for sentence in &opened.report {
         tracing::warn!("{sentence}");
     }
-    for name in &settings.idle {
-        tracing::warn!("{name} is set, but nothing uses it yet");
-    }
     let threads = std::thread::available_parallelism().map_or(2, |n| n.get().min(4));
     let runtime = runtime::Builder::new_multi_thread()
         .worker_threads(threads)
@@ -88,6 +86,7 @@ async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), F
         epoch,
         writer,
         archive,
+        aside,
         ..
     } = opened;
     let now = clock.now();
@@ -95,7 +94,15 @@ async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), F
         limits: settings.limits,
         times: settings.times,
     };
-    let board = Board::load(kept, jobs, now);
+    let (launch, launches) = mpsc::channel(launcher::QUEUE);
+    let queues = queues::Settings {
+        configured: settings.queues.clone(),
+        by_hand: aside.by_hand,
+        default_slots: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        launch: settings.commands.then_some(launch),
+        environments: aside.environments,
+    };
+    let board = Board::load(kept, queues, jobs, now);
     let hub = Hub::new(epoch);
     hub.publish(board.opening(), now);
 
@@ -125,6 +132,7 @@ async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), F
         clock,
         alive: auth::lives,
     };
+    let starter = Launcher::new(shared.engine.clone(), &settings);
     let guard = Guard::new(&doors.ports, &settings.allow_host, &settings.allow_origin);
     let site = Site::new(shared, writer.health(), guard);
 
@@ -136,6 +144,8 @@ async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), F
         at_the_doors.spawn(door::serve(door, Arc::clone(&site), keeper.clone()));
     }
     drop(site);
+    let mut runners = JoinSet::new();
+    runners.spawn(starter.run(launches));
     say_ready(&settings.socket.path, &doors.ports);
     sdnotify::tell(State::Ready);
     tracing::info!(epoch, "serving");
@@ -170,6 +180,8 @@ async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), F
             tracing::warn!("some clients did not end in time");
             at_the_doors.shutdown().await;
         }
+        // Runners go on without us.
+        runners.shutdown().await;
         // The last handle is gone, so the engine ends when its inbox is empty, and with it the store's last sender.
         let end = start + GOING_DOWN;
         let ended = async { while engine.join_next().await.is_some() {} };

@@ -123,7 +123,7 @@ fn over_the_web_socket() {
         (
             "{\"type\":\"create_job\",\"jobType\":\"etl\",\"command\":{\"argv\":[\"true\"]}}"
                 .into(),
-            "not_implemented",
+            "forbidden",
         ),
         (
             format!(
@@ -490,8 +490,8 @@ fn over_http() {
             "/api/jobs".into(),
             Some(json_type),
             "{\"type\":\"etl\",\"command\":{\"argv\":[\"true\"]}}",
-            501,
-            "not_implemented",
+            403,
+            "forbidden",
         ),
         (
             "POST",

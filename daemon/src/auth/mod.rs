@@ -5,7 +5,7 @@
 mod account;
 mod process;
 
-pub(crate) use process::lives;
+pub(crate) use process::{lives, of as process_of};
 
 use jobtop_core::UserId;
 use jobtop_core::access::{Identity, Role};
@@ -50,6 +50,7 @@ impl Doorkeeper {
             user,
             role,
             may_assume: false,
+            may_submit: uid == self.uid,
         }
     }
 
@@ -61,6 +62,7 @@ impl Doorkeeper {
                 user: self.name.clone(),
                 role: Role::Admin,
                 may_assume: true,
+                may_submit: false,
             },
             process: None,
         }
@@ -86,9 +88,11 @@ mod tests {
             assert_eq!(identity.user.as_str(), user);
             assert_eq!(identity.role, role, "{uid}");
             assert!(!identity.may_assume, "the kernel has said who it is");
+            assert_eq!(identity.may_submit, uid == keeper.uid, "{uid}");
         }
         let anybody = keeper.anybody();
         assert_eq!(anybody.identity.user.as_str(), "jobs");
         assert!(anybody.identity.may_assume && anybody.process.is_none());
+        assert!(!anybody.identity.may_submit);
     }
 }

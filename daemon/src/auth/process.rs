@@ -5,7 +5,7 @@ use std::fs;
 use crate::engine::outcome::Process;
 
 /// The process of that number, as long as it lives.
-pub(super) fn of(pid: i32) -> Option<Process> {
+pub(crate) fn of(pid: i32) -> Option<Process> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     Some(Process {
         pid,

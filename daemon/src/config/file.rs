@@ -1,13 +1,16 @@
 //! `jobtopd.toml`: read whole, every key known, every mistake named with its line.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jobtop_core::policy::{Limits, Times};
 use jobtop_core::query::nearest;
+use jobtop_core::queue::{self, Policy};
 use jobtop_core::text;
 use serde::Deserialize;
 use toml::Spanned;
@@ -16,8 +19,11 @@ use super::{address, duration};
 use crate::cli::Auth;
 use crate::exit::Failure;
 
+/// The time between SIGTERM and SIGKILL.
+const CANCEL_GRACE_MS: u64 = 10_000;
+
 /// The file, checked; what it does not say is the default.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Checked {
     pub(super) socket: Option<PathBuf>,
     pub(super) data_dir: Option<PathBuf>,
@@ -27,7 +33,37 @@ pub(super) struct Checked {
     pub(super) allow_host: Vec<String>,
     pub(super) times: Times,
     pub(super) limits: Limits,
-    pub(super) idle: Vec<&'static str>,
+    pub(super) queues: BTreeMap<Arc<str>, Policy>,
+    pub(super) commands: Option<Commands>,
+    pub(super) cancel_grace_ms: u64,
+}
+
+/// Whose commands are run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Commands {
+    /// Those of the daemon's own account.
+    Own,
+    /// Nobody's.
+    Off,
+}
+
+impl Default for Checked {
+    fn default() -> Self {
+        Self {
+            socket: None,
+            data_dir: None,
+            listen: Vec::new(),
+            auth: None,
+            allow_origin: Vec::new(),
+            allow_host: Vec::new(),
+            times: Times::default(),
+            limits: Limits::default(),
+            queues: BTreeMap::new(),
+            commands: None,
+            cancel_grace_ms: CANCEL_GRACE_MS,
+        }
+    }
 }
 
 /// The file as written.
@@ -43,7 +79,16 @@ struct Raw {
     retention: Option<Spanned<String>>,
     lost_after: Option<Spanned<String>>,
     cancel_grace: Option<Spanned<String>>,
+    commands: Option<Commands>,
+    queues: BTreeMap<Spanned<String>, RawQueue>,
     limits: RawLimits,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawQueue {
+    slots: Option<Spanned<u64>>,
+    paused: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -75,7 +120,8 @@ fn check(text: &str, name: &str) -> Result<Checked, Failure> {
     let mut times = Times::default();
     page.time(raw.retention.as_ref(), &mut times.retention_ms)?;
     page.time(raw.lost_after.as_ref(), &mut times.lost_after_ms)?;
-    page.time(raw.cancel_grace.as_ref(), &mut 0)?;
+    let mut cancel_grace_ms = CANCEL_GRACE_MS;
+    page.time(raw.cancel_grace.as_ref(), &mut cancel_grace_ms)?;
     let mut limits = Limits::default();
     let given = &raw.limits;
     let kib = 1024;
@@ -99,7 +145,33 @@ fn check(text: &str, name: &str) -> Result<Checked, Failure> {
     ] {
         page.count(given.as_ref(), least..most + 1, limit)?;
     }
+    let mut queues = BTreeMap::new();
+    for (name, given) in &raw.queues {
+        if !queue::is_name(name.get_ref()) {
+            return Err(page.wrong(
+                Some(name.span()),
+                format!(
+                    "{:?} is no name of a queue",
+                    text::clean_within(name.get_ref(), 60)
+                ),
+                "Use 1 to 64 letters, digits or _.-".to_owned(),
+            ));
+        }
+        let mut slots = 0;
+        page.count(
+            given.slots.as_ref(),
+            0..queue::MAX_SLOTS as usize + 1,
+            &mut slots,
+        )?;
+        let policy = Policy {
+            slots: given.slots.as_ref().map(|_| slots as u32),
+            paused: given.paused,
+        };
+        queues.insert(name.get_ref().as_str().into(), policy);
+    }
     Ok(Checked {
+        queues,
+        commands: raw.commands,
         listen: page.each(&raw.listen, address::listen)?,
         allow_origin: page.each(&raw.allow_origin, address::origin)?,
         allow_host: page.each(&raw.allow_host, address::host)?,
@@ -108,11 +180,7 @@ fn check(text: &str, name: &str) -> Result<Checked, Failure> {
         auth: raw.auth,
         times,
         limits,
-        idle: raw
-            .cancel_grace
-            .map(|_| "cancel_grace")
-            .into_iter()
-            .collect(),
+        cancel_grace_ms,
     })
 }
 
@@ -227,7 +295,7 @@ mod tests {
         assert_eq!(checked.listen, ["127.0.0.1:0".parse().unwrap()]);
         assert_eq!(checked.auth, Some(Auth::None));
         assert_eq!(checked.limits.subscriptions, 7);
-        assert_eq!(checked.idle, ["cancel_grace"]);
+        assert_eq!(checked.cancel_grace_ms, 5_000);
         assert_eq!(check("", "f").unwrap().times, Times::default());
     }
 

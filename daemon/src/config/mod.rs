@@ -4,15 +4,20 @@ mod address;
 mod duration;
 mod file;
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use directories::BaseDirs;
 use jobtop_core::paths;
 use jobtop_core::policy::{Limits, Times};
+use jobtop_core::queue::Policy;
 
 use crate::cli::{Auth, Cli};
 use crate::exit::Failure;
+use file::Commands;
 
 /// Everything that can be chosen, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,8 +36,14 @@ pub(crate) struct Settings {
     pub(crate) times: Times,
     /// What is too much.
     pub(crate) limits: Limits,
-    /// Settings that are understood but of no effect yet, to be said in the log.
-    pub(crate) idle: Vec<&'static str>,
+    /// What is set for single queues.
+    pub(crate) queues: BTreeMap<Arc<str>, Policy>,
+    /// Whether submitted commands are run.
+    pub(crate) commands: bool,
+    /// The words of the command line before the daemon's own: how this program is told to be the daemon.
+    pub(crate) prefix: Vec<OsString>,
+    /// The time between SIGTERM and SIGKILL of a submitted command, in milliseconds.
+    pub(crate) cancel_grace_ms: u64,
 }
 
 /// A path, and whether somebody chose it: a default one is ours to put right.
@@ -46,7 +57,7 @@ pub(crate) struct Place {
 
 impl Settings {
     /// Reads the file, lays flags and environment over it, and checks what comes out.
-    pub(crate) fn new(cli: Cli) -> Result<Self, Failure> {
+    pub(crate) fn new(cli: Cli, prefix: Vec<OsString>) -> Result<Self, Failure> {
         let dirs = BaseDirs::new();
         let file = match (&cli.config, &dirs) {
             (Some(path), _) => file::read(path, true)?,
@@ -60,7 +71,8 @@ impl Settings {
             .as_ref()
             .and_then(|dirs| dirs.state_dir().map(|state| state.join("jobtop")));
         let runtime = dirs.as_ref().and_then(BaseDirs::runtime_dir);
-        Self::lay_over(cli, file, state.as_deref(), runtime)
+        let settings = Self::lay_over(cli, file, state.as_deref(), runtime)?;
+        Ok(Self { prefix, ..settings })
     }
 
     fn lay_over(
@@ -81,11 +93,20 @@ impl Settings {
             Some(given) => each("--listen", given, address::listen)?,
             None => file.listen,
         };
+        let data_dir = place(cli.data_dir.or(file.data_dir), || state.map(paths::data))?;
         let settings = Self {
+            commands: match file.commands {
+                Some(Commands::Own) => true,
+                Some(Commands::Off) => false,
+                // A daemon that serves the whole system runs nobody's commands unless it is told to.
+                None => !data_dir.path.starts_with("/var/lib"),
+            },
+            prefix: Vec::new(),
+            queues: file.queues,
             socket: place(cli.socket.or(file.socket), || {
                 state.map(|state| paths::socket(runtime, state))
             })?,
-            data_dir: place(cli.data_dir.or(file.data_dir), || state.map(paths::data))?,
+            data_dir,
             allow_origin: match given(&cli.allow_origin) {
                 Some(given) => each("--allow-origin", given, address::origin)?,
                 None => file.allow_origin,
@@ -96,7 +117,7 @@ impl Settings {
             },
             times,
             limits: file.limits,
-            idle: file.idle,
+            cancel_grace_ms: file.cancel_grace_ms,
             listen,
         };
         match cli.auth.or(file.auth).unwrap_or_default() {

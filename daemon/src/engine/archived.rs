@@ -49,10 +49,10 @@ pub fn owner(who: &Identity, new: &NewJob) -> Option<UserId> {
 }
 
 /// The answer to a key that was used for that job, live or not.
-pub fn repeated(job: &Arc<Job>, new: &NewJob) -> Answered {
+pub fn repeated(job: &Arc<Job>, new: &NewJob) -> Result<Arc<Job>, Refusal> {
     let given = job.spec.idempotency.as_ref();
     if given.is_some_and(|given| given.digest == new.digest()) {
-        return Ok(Answer::Job(Arc::clone(job)));
+        return Ok(Arc::clone(job));
     }
     Err(Refusal::new(
         Code::IdempotencyConflict,

@@ -8,8 +8,9 @@ use jobtop_core::job::refusal::Refusal;
 use jobtop_core::policy::{Limits, Times};
 use jobtop_core::{Job, JobId, Now, Status, Timestamp, UserId};
 
-use super::command::{ConnId, Control, Link};
+use super::command::{ConnId, Control, Link, ToProducer};
 use super::outcome::{Bond, Notice, Outcome, Record, Release, Write};
+use super::queues::{self, Queues};
 use super::{LOOK, TRIM};
 
 /// What the engine is told to keep to.
@@ -39,6 +40,7 @@ pub struct Board {
     newest: JobId,
     /// Whether there is room for new jobs.
     pub(super) accepting: bool,
+    pub(super) queues: Queues,
 }
 
 /// A job and what is known of its producer.
@@ -67,7 +69,12 @@ impl Board {
     /// The board with what the store kept. Jobs whose producer was a connection are stalled until it comes back, and
     /// the time until they count as lost begins anew.
     #[must_use]
-    pub fn load(settings: Settings, mut records: Vec<Record>, now: Now) -> Self {
+    pub fn load(
+        settings: Settings,
+        queues: queues::Settings,
+        mut records: Vec<Record>,
+        now: Now,
+    ) -> Self {
         records.sort_by_key(|record| record.job.state.revision);
         let mut board = Self {
             settings,
@@ -81,6 +88,7 @@ impl Board {
             revision: 0,
             newest: JobId(0),
             accepting: true,
+            queues: Queues::new(queues),
         };
         for record in records {
             let mut job = Arc::unwrap_or_clone(record.job);
@@ -143,6 +151,8 @@ impl Board {
         }
         let ended = job.state.finished_at.map(|at| (at, id));
         self.count(None, job.state.status, ended);
+        self.queues.follows(&job);
+        self.share_environment(bond.environment);
         self.jobs.insert(
             id,
             Tracked {
@@ -155,11 +165,13 @@ impl Board {
                 ticking: false,
             },
         );
+        self.settle(id);
         id
     }
 
     /// Takes a job off the board and says so.
     pub(super) fn remove(&mut self, id: JobId, outcome: &mut Outcome) {
+        self.leave_queue(id);
         let Some(tracked) = self.jobs.remove(&id) else {
             return;
         };
@@ -192,7 +204,8 @@ impl Board {
         let Some(tracked) = self.jobs.get_mut(&id) else {
             return Err(Refusal::job_not_found(&id.to_string()));
         };
-        let before = tracked.job.state.status;
+        let (before, priority) = (tracked.job.state.status, tracked.job.state.priority);
+        let asked = tracked.job.state.control.is_some();
         change(&mut tracked.job)?;
         self.revision += 1;
         tracked.job.state.revision = self.revision;
@@ -203,6 +216,14 @@ impl Board {
         if before != tracked.job.state.status {
             let (after, finished) = (tracked.job.state.status, tracked.job.state.finished_at);
             self.count(Some(before), after, finished.map(|at| (at, id)));
+            self.settle(id);
+        } else if (priority, asked)
+            != (
+                tracked.job.state.priority,
+                tracked.job.state.control.is_some(),
+            )
+        {
+            self.settle(id);
         }
         Ok(())
     }
@@ -268,11 +289,11 @@ impl Board {
         if let (Some(request), Some(producer)) = (tracked.job.state.control, producer) {
             outcome.releases.push(Release::Control(
                 producer.link.control.clone(),
-                Control {
+                ToProducer::Control(Control {
                     job: id,
                     action: request.action,
                     requested_at: request.requested_at,
-                },
+                }),
             ));
         }
     }
@@ -289,6 +310,7 @@ impl Board {
         tracked.bond = Bond {
             connected: true,
             process,
+            ..tracked.bond
         };
         tracked.heard = now.mono;
         if let Some(former) = former

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use jobtop_core::access::Identity;
 use jobtop_core::job::Reply as ControlReply;
+use jobtop_core::job::command::NewCommand;
 use jobtop_core::job::control::Action;
 use jobtop_core::job::progress::Report;
 use jobtop_core::job::refusal::Refusal;
-use jobtop_core::proto::body::{FailBody, NewJob};
-use jobtop_core::proto::request::RequestId;
+use jobtop_core::proto::body::{FailBody, NewJob, QueueBody, QueueView};
+use jobtop_core::proto::request::{RequestId, Work};
 use jobtop_core::{Job, JobId, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
@@ -28,6 +29,8 @@ pub enum Command {
         who: Identity,
         /// What for.
         new: Box<NewJob>,
+        /// Jobs it is to come after that have completed and are in the live set no more.
+        settled: Vec<JobId>,
         /// The connection it came by, if it was one.
         conn: Option<ConnId>,
         /// Where the answer goes.
@@ -68,6 +71,64 @@ pub enum Command {
         /// Where the answer goes.
         reply: ReplyTo,
     },
+    /// A connection offers to take jobs out of the queue, or says anew which and how many.
+    Work {
+        /// Who.
+        who: Identity,
+        /// Which and how many.
+        offer: Work,
+        /// Its connection.
+        conn: ConnId,
+        /// Where the answer goes.
+        reply: ReplyTo,
+    },
+    /// A job that was assigned is taken: it begins.
+    Accept {
+        /// Who takes it.
+        who: Identity,
+        /// Which job.
+        job: JobId,
+        /// The connection that becomes its producer.
+        conn: ConnId,
+        /// Where the answer goes.
+        reply: ReplyTo,
+    },
+    /// A job that was assigned is given back.
+    Decline {
+        /// Who gives it back.
+        who: Identity,
+        /// Which job.
+        job: JobId,
+        /// The connection that it was assigned to.
+        conn: ConnId,
+        /// Where the answer goes.
+        reply: ReplyTo,
+    },
+    /// The process that was to run a submitted command has ended, or was never there.
+    RunnerGone {
+        /// Whose.
+        job: JobId,
+        /// What it was.
+        process: Option<Process>,
+        /// Why, for a person.
+        why: String,
+    },
+    /// What is asked about the queues.
+    Queues {
+        /// Where the answer goes.
+        reply: ReplyTo,
+    },
+    /// Sets a queue.
+    SetQueue {
+        /// Who asks.
+        who: Identity,
+        /// Which.
+        name: Arc<str>,
+        /// What to.
+        body: QueueBody,
+        /// Where the answer goes.
+        reply: ReplyTo,
+    },
     /// A connection is alive: all jobs it produces are.
     Heartbeat {
         /// Which.
@@ -104,10 +165,20 @@ pub struct ConnId(pub u64);
 pub struct Link {
     /// Its number.
     pub conn: ConnId,
-    /// Where controls for its jobs go. Tried, never awaited: what does not fit stays wanted in the job's `control`.
-    pub control: mpsc::Sender<Control>,
+    /// Where controls for its jobs and jobs for it go. Tried, never awaited: a control that does not fit stays wanted in
+    /// the job, a job that does not fit is given to somebody else.
+    pub control: mpsc::Sender<ToProducer>,
     /// The process at the other end, where it is on this machine and known.
     pub process: Option<Process>,
+}
+
+/// What is said to a producer unasked.
+#[derive(Clone, Debug)]
+pub enum ToProducer {
+    /// Somebody wants something done with one of its jobs.
+    Control(Control),
+    /// A job is there for it to take.
+    Assigned(Arc<Job>),
 }
 
 /// A `job_control` to be sent to a producer.
@@ -128,6 +199,14 @@ pub enum Answer {
     Created(Arc<Job>),
     /// 200: this is how it stands now.
     Job(Arc<Job>),
+    /// 200: the job is yours, and this is what is to be run.
+    Accepted(Arc<Job>, Option<Box<NewCommand>>),
+    /// 200: the queues.
+    Queues(Vec<QueueView>),
+    /// 200: the queue as it is now.
+    Queue(QueueView),
+    /// 200: there is nothing to say of it.
+    Done,
 }
 
 /// A good answer or a refusal.

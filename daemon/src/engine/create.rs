@@ -10,8 +10,8 @@ use jobtop_core::job::stopwatch::Stopwatch;
 use jobtop_core::job::{Counts, Idempotency, Origin, Spec, State, kind};
 use jobtop_core::policy::Limits;
 use jobtop_core::proto::body::NewJob;
-use jobtop_core::text;
 use jobtop_core::{Job, JobId, Now, Status, UserId};
+use jobtop_core::{queue, text};
 
 /// Most tags of a job.
 const MAX_TAGS: usize = 32;
@@ -19,6 +19,9 @@ const MAX_TAGS: usize = 32;
 const WORD_CHARS: usize = 64;
 /// Longest idempotency key, in bytes.
 const KEY_BYTES: usize = 200;
+/// Most jobs to come after, and most times that a job is tried again.
+const MAX_AFTER: usize = 64;
+const MAX_RETRIES: u32 = 100;
 /// Rarest heartbeat that is believed: a day.
 const LONGEST_HEARTBEAT: f64 = 86_400.0;
 
@@ -38,23 +41,24 @@ pub(super) fn owner(who: &Identity, named: Option<&UserId>) -> Result<UserId, Re
     }
 }
 
-/// Makes the job, or says which field is wrong.
+/// Makes the job, or says which field is wrong. `digest` is of all that was asked, where there is a key.
 pub(super) fn build(
     id: JobId,
     user: UserId,
     new: NewJob,
-    limits: &Limits,
-    now: Now,
+    digest: Option<u64>,
+    (limits, now): (&Limits, Now),
 ) -> Result<Job, Refusal> {
-    let digest = new.digest();
     let invalid = |detail: &'static str| Refusal::new(Code::Invalid, detail);
-    if new.command.is_some() {
-        return Err(Refusal::new(
-            Code::NotImplemented,
-            "This daemon does not run submitted commands yet; use `jobtop run`",
-        ));
+    let is_command = new.command.is_some();
+    if let Some(command) = &new.command {
+        command.check()?;
     }
     let origin = match new.status {
+        None if is_command => Origin::Pending,
+        Some(Status::Running) if is_command => {
+            return Err(invalid("status: a submitted command is pending"));
+        }
         None | Some(Status::Running) => Origin::Running,
         Some(Status::Pending) => Origin::Pending,
         Some(_) => return Err(invalid("status: a new job is running or pending")),
@@ -76,12 +80,22 @@ pub(super) fn build(
         Some(key) if key.is_empty() || key.len() > KEY_BYTES => {
             return Err(invalid("idempotencyKey: 1 to 200 bytes"));
         }
-        key => key.map(|key| Idempotency { key, digest }),
+        key => key
+            .zip(digest)
+            .map(|(key, digest)| Idempotency { key, digest }),
     };
-    let queue = new.queue.unwrap_or_else(|| "default".into());
-    if !is_word(&queue) {
+    let queue = new.queue.unwrap_or_else(|| queue::DEFAULT.into());
+    if !queue::is_name(&queue) {
         return Err(invalid("queue: 1 to 64 letters, digits or _.-"));
     }
+    let retries = new.retries.unwrap_or(0);
+    if retries > MAX_RETRIES {
+        return Err(invalid("retries: at most 100"));
+    }
+    if origin == Origin::Running && (retries > 0 || !new.after.is_empty()) {
+        return Err(invalid("after and retries: of a pending job only"));
+    }
+    let after = afters(&new.after)?;
     let tags = new.tags.unwrap_or_default();
     if tags.len() > MAX_TAGS {
         return Err(invalid("tags: at most 32"));
@@ -93,7 +107,10 @@ pub(super) fn build(
     let name = new
         .name
         .filter(|name| !name.trim().is_empty())
-        .unwrap_or_else(|| new.job_type.as_str().into());
+        .unwrap_or_else(|| match &new.command {
+            Some(command) => command.line.argv.join(" ").into(),
+            None => new.job_type.as_str().into(),
+        });
     let defaults = Capabilities {
         retry: origin == Origin::Pending,
         ..Capabilities::default()
@@ -113,6 +130,9 @@ pub(super) fn build(
         origin,
         heartbeat_seconds,
         idempotency,
+        command: new.command.map(|command| Arc::new(command.line)),
+        after,
+        retries,
     };
     let counts = Counts {
         total_items: new.total_items.unwrap_or(0),
@@ -129,14 +149,49 @@ pub(super) fn build(
     Ok(job)
 }
 
-/// A pending copy of a job that has ended.
-pub(super) fn again(id: JobId, old: &Job, now: Now) -> Job {
+/// The jobs to come after, each once.
+pub(super) fn afters(given: &[String]) -> Result<Arc<[JobId]>, Refusal> {
+    if given.len() > MAX_AFTER {
+        return Err(Refusal::new(Code::Invalid, "after: at most 64 jobs"));
+    }
+    let mut ids = Vec::with_capacity(given.len());
+    for text in given {
+        let id = text.parse().map_err(|_| no_such(text))?;
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    Ok(ids.into())
+}
+
+/// A job to come after that is none.
+pub fn no_such(text: &str) -> Refusal {
+    let shown = text::clean_within(text, 60);
+    Refusal::new(Code::Invalid, format!("after: there is no job {shown}"))
+}
+
+/// A job to come after that ended otherwise than well.
+pub fn never(id: JobId, status: Status) -> Refusal {
+    let how = match status {
+        Status::Cancelled => "was cancelled",
+        _ => "has failed",
+    };
+    Refusal::new(
+        Code::Invalid,
+        format!("after: {id} {how}, so this would never begin"),
+    )
+}
+
+/// A pending copy of a job that has ended, which is tried so many times more when it fails.
+pub(super) fn again(id: JobId, old: &Job, retries: u32, now: Now) -> Job {
     let spec = Spec {
         id,
         retry_of: Some(old.id()),
         created_at: now.wall,
         origin: Origin::Pending,
         idempotency: None,
+        after: Arc::new([]),
+        retries,
         ..(*old.spec).clone()
     };
     let counts = Counts {
@@ -170,11 +225,4 @@ fn fresh(priority: i32, steps: Arc<[Arc<str>]>, counts: Counts, now: Now) -> Sta
         failure: None,
         revision: 0,
     }
-}
-
-fn is_word(text: &str) -> bool {
-    (1..=WORD_CHARS).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
 }

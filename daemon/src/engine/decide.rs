@@ -7,12 +7,13 @@ use jobtop_core::job::failure::{CODE_FAILED, Failure};
 use jobtop_core::job::progress::{Report, kept};
 use jobtop_core::job::refusal::{Code, Refusal};
 use jobtop_core::proto::body::{FailBody, NewJob};
+use jobtop_core::queue;
 use jobtop_core::text;
-use jobtop_core::{JobId, Now, Status};
+use jobtop_core::{JobId, Now, Status, UserId};
 
 use super::board::{Board, Producer};
 use super::command::{Answer, Answered, Command, ConnId, ReplyTo, Verb};
-use super::outcome::{Bond, Outcome, Release};
+use super::outcome::{Aside, Audit, Bond, Outcome, Release};
 use super::{archived, create};
 
 /// Most lines of output kept with a failure, and most characters of each.
@@ -45,10 +46,11 @@ impl Board {
             Command::Create {
                 who,
                 new,
+                settled,
                 conn,
                 reply,
             } => {
-                let answered = self.create(&who, *new, random, now, outcome);
+                let answered = self.create(&who, *new, &settled, (random, now), outcome);
                 if let (Ok(Answer::Created(job)), Some(conn)) = (&answered, conn)
                     && job.state.status == Status::Running
                 {
@@ -87,6 +89,55 @@ impl Board {
                 answer(reply, answered, Durable::Yes, outcome);
                 self.send_control(job, outcome);
             }
+            Command::Work {
+                who,
+                offer,
+                conn,
+                reply,
+            } => {
+                let answered = self.work(who, offer, conn);
+                answer(reply, answered, Durable::No, outcome);
+            }
+            Command::Accept {
+                who,
+                job,
+                conn,
+                reply,
+            } => {
+                let answered = self.accept(&who, job, conn, now, outcome);
+                answer(reply, answered, Durable::Yes, outcome);
+                self.send_control(job, outcome);
+            }
+            Command::Decline {
+                who,
+                job,
+                conn,
+                reply,
+            } => {
+                let answered = self.may_decline(&who, job);
+                let answered = answered.and_then(|()| self.decline(job, conn));
+                answer(reply, answered, Durable::No, outcome);
+            }
+            Command::RunnerGone { job, process, why } => {
+                self.runner_gone(job, process, &why, now, outcome);
+            }
+            Command::Queues { reply } => {
+                answer(
+                    reply,
+                    Ok(Answer::Queues(self.queues())),
+                    Durable::No,
+                    outcome,
+                );
+            }
+            Command::SetQueue {
+                who,
+                name,
+                body,
+                reply,
+            } => {
+                let answered = self.set_queue(&who, &name, body, outcome);
+                answer(reply, answered, Durable::Yes, outcome);
+            }
             Command::Heartbeat { conn } => self.heartbeat(conn, now, outcome),
             Command::Gone { conn } => self.gone(conn, now, outcome),
         }
@@ -96,38 +147,65 @@ impl Board {
         &mut self,
         who: &Identity,
         new: NewJob,
-        random: &mut dyn FnMut() -> u128,
-        now: Now,
+        settled: &[JobId],
+        (random, now): (&mut dyn FnMut() -> u128, Now),
         outcome: &mut Outcome,
     ) -> Answered {
         let owner = create::owner(who, new.user_id.as_ref())?;
+        // Before its environment is taken out of it.
+        let digest = new.idempotency_key.as_ref().map(|_| new.digest());
         if let Some(key) = &new.idempotency_key
             && let Some(known) = self.keys.get(&(owner.clone(), key.clone()))
             && let Some(tracked) = self.jobs.get(known)
         {
-            return archived::repeated(&Arc::new(tracked.job.clone()), &new);
+            let old = Arc::new(tracked.job.clone());
+            return archived::repeated(&old, &new).map(Answer::Job);
         }
-        self.check_room(new.status == Some(Status::Pending))?;
+        let is_command = new.command.is_some();
+        if is_command {
+            self.check_submits(who)?;
+        }
+        let pending = is_command || new.status == Some(Status::Pending);
+        self.check_room(pending, new.priority.unwrap_or(0))?;
+        self.check_after(who, &new.after, settled)?;
         let id = self.fresh_id(now, random());
-        let job = create::build(id, owner, new, &self.settings.limits, now)?;
-        let id = self.insert(job, Bond::default(), now);
+        let mut new = new;
+        let env = new.command.as_mut().and_then(|command| command.env.take());
+        let job = create::build(id, owner, new, digest, (&self.settings.limits, now))?;
+        let environment = self.keep_environment(env, random(), outcome);
+        let bond = Bond {
+            environment,
+            ..Bond::default()
+        };
+        let id = self.insert(job, bond, now);
+        if let Some(environment) = environment {
+            self.release_environment(environment);
+        }
+        if is_command {
+            self.audit("submitted", &who.user, id, now, outcome);
+        }
         self.announce(id, outcome);
         self.shared(id)
             .map(Answer::Created)
             .ok_or_else(|| Refusal::job_not_found(&id.to_string()))
     }
 
-    fn check_room(&self, pending: bool) -> Result<(), Refusal> {
+    fn check_room(&self, pending: bool, priority: i32) -> Result<(), Refusal> {
         if !self.accepting {
             return Err(Refusal::new(
                 Code::NoRoom,
                 "The disk is full: new jobs are refused until there is room again",
             ));
         }
-        if pending && self.pending >= self.settings.limits.pending_jobs {
+        let limit = self.settings.limits.pending_jobs;
+        let lowest = || self.queues.lowest();
+        if pending
+            && self.pending >= limit
+            && !queue::admits(self.pending, limit, priority, lowest())
+        {
             return Err(Refusal::new(
                 Code::RateLimited,
-                "The queue is full; try again when jobs have ended",
+                "The queue is full; try again when jobs have ended, or with a higher priority",
             ));
         }
         Ok(())
@@ -181,6 +259,7 @@ impl Board {
             Verb::Fail(body) => {
                 let failure = failure(body)?;
                 self.change(id, outcome, |job| job.fail(failure, now))?;
+                self.try_again(id, random, now, outcome);
                 self.ended(id, now, outcome);
             }
             Verb::Priority(priority) => {
@@ -196,7 +275,7 @@ impl Board {
                     self.write(id, outcome);
                 }
             }
-            Verb::Retry => return self.retry(id, random, now, outcome),
+            Verb::Retry => return self.retry(who, id, random, now, outcome),
         }
         self.shared(id)
             .map(Answer::Job)
@@ -219,7 +298,9 @@ impl Board {
         if let Some(tracked) = self.jobs.get_mut(&id) {
             tracked.waiting_since = now.mono;
         }
+        self.drop_environment(id, outcome);
         self.write_ended(id, outcome);
+        self.release_dependents(id, now, outcome);
     }
 
     /// The process of a job that has ended is gone: nobody can acknowledge any more.
@@ -238,6 +319,7 @@ impl Board {
 
     fn retry(
         &mut self,
+        who: &Identity,
         id: JobId,
         random: &mut dyn FnMut() -> u128,
         now: Now,
@@ -254,14 +336,115 @@ impl Board {
                 "Nobody would do this job again; start its program once more instead",
             ));
         }
-        self.check_room(true)?;
-        let again = create::again(self.fresh_id(now, random()), old, now);
+        let (priority, retries) = (old.state.priority, old.spec.retries);
+        let is_command = old.spec.command.is_some();
+        if is_command {
+            self.check_submits(who)?;
+        }
+        self.check_room(true, priority)?;
+        let old = &self.jobs.get(&id).ok_or_else(not_found)?.job;
+        let again = create::again(self.fresh_id(now, random()), old, retries, now);
         let again = self.insert(again, Bond::default(), now);
+        if is_command {
+            self.audit("retried", &who.user, again, now, outcome);
+        }
         self.announce(again, outcome);
         self.write(again, outcome);
         self.shared(again)
             .map(Answer::Created)
             .ok_or_else(not_found)
+    }
+
+    /// A job that failed by itself is done again, if it was asked for.
+    fn try_again(
+        &mut self,
+        id: JobId,
+        random: &mut dyn FnMut() -> u128,
+        now: Now,
+        outcome: &mut Outcome,
+    ) {
+        let Some(tracked) = self.jobs.get(&id) else {
+            return;
+        };
+        let (old, bond) = (&tracked.job, tracked.bond);
+        let Some(left) = old.spec.retries.checked_sub(1) else {
+            return;
+        };
+        let (user, is_command) = (old.spec.user.clone(), old.spec.command.is_some());
+        let again = create::again(self.fresh_id(now, random()), old, left, now);
+        let bond = Bond {
+            environment: bond.environment,
+            ..Bond::default()
+        };
+        let again = self.insert(again, bond, now);
+        if is_command {
+            self.audit("retried", &user, again, now, outcome);
+        }
+        self.announce(again, outcome);
+        self.write(again, outcome);
+        let said = self.change(id, outcome, |job| {
+            job.state.message = Some(format!("Tried again as {again}").into());
+            Ok(())
+        });
+        debug_assert!(said.is_ok(), "it is on the board");
+    }
+
+    /// Whether commands are run for whoever asks.
+    fn check_submits(&self, who: &Identity) -> Result<(), Refusal> {
+        let refused = |detail: &'static str| Err(Refusal::new(Code::Forbidden, detail));
+        if !who.may_submit {
+            refused("Only the daemon's own account may submit commands, on its Unix socket")
+        } else if self.queues.runs_commands() {
+            Ok(())
+        } else {
+            refused(
+                "This daemon runs no commands: jobtopd.toml says so, or it serves the whole system",
+            )
+        }
+    }
+
+    /// Whether a job can come after those.
+    fn check_after(
+        &self,
+        who: &Identity,
+        after: &[String],
+        settled: &[JobId],
+    ) -> Result<(), Refusal> {
+        for id in create::afters(after)?.iter() {
+            let job = match self.jobs.get(id) {
+                Some(tracked) => &tracked.job,
+                None if settled.contains(id) => continue,
+                None => return Err(create::no_such(&id.to_string())),
+            };
+            who.check_sees(&job.spec.user)?;
+            if let status @ (Status::Failed | Status::Cancelled) = job.state.status {
+                return Err(create::never(*id, status));
+            }
+        }
+        Ok(())
+    }
+
+    fn may_decline(&self, who: &Identity, id: JobId) -> Result<(), Refusal> {
+        let Some(tracked) = self.jobs.get(&id) else {
+            return Err(Refusal::job_not_found(&id.to_string()));
+        };
+        who.check_controls(&tracked.job.spec.user, "decline")
+    }
+
+    fn audit(&self, action: &str, user: &UserId, id: JobId, now: Now, outcome: &mut Outcome) {
+        let command = self
+            .jobs
+            .get(&id)
+            .and_then(|tracked| tracked.job.spec.command.clone());
+        if let Some(command) = command {
+            outcome.aside.push(Aside::Audit(Audit {
+                time: now.wall,
+                action: action.into(),
+                user: user.clone(),
+                job_id: id,
+                command,
+            }));
+        }
     }
 
     fn report(
@@ -398,6 +581,7 @@ impl Board {
         let Some(producer) = self.conns.remove(&conn) else {
             return;
         };
+        self.dismiss(conn);
         for id in producer.jobs {
             let Some(tracked) = self.jobs.get_mut(&id) else {
                 continue;

@@ -31,14 +31,7 @@ impl Board {
         for (id, due) in due {
             match due {
                 Due::Stall => self.stall(id, now, outcome),
-                Due::Lose => {
-                    if self
-                        .change(id, outcome, |job| job.lose_producer(now))
-                        .is_ok()
-                    {
-                        self.ended(id, now, outcome);
-                    }
-                }
+                Due::Lose => self.lose(id, now, outcome),
                 Due::ForgetControl => self.process_gone(id, now, outcome),
                 // Who watches is told, so that it knows the same as who asks.
                 Due::ForgetEstimate => {
@@ -49,9 +42,18 @@ impl Board {
                 }
             }
         }
+        self.take_back(now, outcome);
         self.tick_all(outcome);
         for id in self.expired(now) {
             self.remove(id, outcome);
+        }
+    }
+
+    /// Nobody comes back to that job any more.
+    pub(super) fn lose(&mut self, id: JobId, now: Now, outcome: &mut Outcome) {
+        let lost = self.change(id, outcome, |job| job.lose_producer(now));
+        if lost.is_ok() {
+            self.ended(id, now, outcome);
         }
     }
 
@@ -82,7 +84,9 @@ impl Tracked {
             return gone.then_some(Due::ForgetControl);
         }
         if state.stalled_since.is_some() {
-            return (waited && !lives()).then_some(Due::Lose);
+            // The runner of a submitted command is started once: when its process is gone nobody comes back.
+            let alone = self.job.spec.command.is_some() && self.bond.process.is_some();
+            return ((waited || alone) && !lives()).then_some(Due::Lose);
         }
         let silent = now.mono.saturating_sub(self.heard) as f64 / 1000.0;
         let working = state.status != Status::Pending;

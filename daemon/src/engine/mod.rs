@@ -1,7 +1,7 @@
 //! The one task that owns the live state: it takes commands from the front doors, asks pure code what follows, and
 //! hands out the outcome: what to publish, what to store, what to answer once stored.
 //!
-//! Imports nobody who serves it. Reading order: [`command`], [`outcome`], [`handle`], `board`, `decide`, `create`, `due`, [`archived`].
+//! Imports nobody who serves it. Reading order: [`command`], [`outcome`], [`handle`], `board`, `decide`, `create`, [`queues`], `due`, [`archived`].
 
 use std::time::Duration;
 
@@ -13,11 +13,12 @@ use crate::clock::{Clock, random_bits};
 pub mod archived;
 mod board;
 pub mod command;
-mod create;
+pub mod create;
 mod decide;
 mod due;
 pub mod handle;
 pub mod outcome;
+pub mod queues;
 
 #[cfg(test)]
 mod tests;
@@ -56,6 +57,10 @@ where
     P: FnMut(Vec<Notice>, Now) + Send,
 {
     let mut commands = Vec::with_capacity(BATCH);
+    let now = wiring.clock.now();
+    let mut outcome = Outcome::default();
+    board.begin(now, &mut outcome);
+    hand_out(&mut board, outcome, now, &mut wiring).await?;
     let mut wake = board
         .next_due()
         .map(|pause| tokio::time::Instant::now() + pause);
@@ -86,6 +91,7 @@ where
             board.due(now, wiring.alive, &mut outcome);
             wake = None;
         }
+        board.dispatch(now, &mut outcome);
         wake = match (wake, board.next_due()) {
             (None, Some(pause)) => Some(tokio::time::Instant::now() + pause),
             // A longer wait than is needed now is cut short; an earlier one stands.
@@ -117,12 +123,13 @@ where
     for (reply, answered) in outcome.answers.drain(..) {
         reply.give(answered);
     }
-    if outcome.writes.is_empty() && outcome.releases.is_empty() {
+    if outcome.writes.is_empty() && outcome.releases.is_empty() && outcome.aside.is_empty() {
         return Ok(());
     }
     let permit = wiring.store.reserve().await.map_err(|_| StoreGone)?;
     permit.send(Commit {
         writes: outcome.writes,
+        aside: outcome.aside,
         releases: outcome.releases,
         now,
     });

@@ -1,11 +1,13 @@
 //! What the engine hands out: plain data for the feed and the store.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jobtop_core::{Job, JobId, Now, UserId};
+use jobtop_core::job::command::{CommandLine, Environment};
+use jobtop_core::{Job, JobId, Now, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use super::command::{Answered, Control, ReplyTo};
+use super::command::{Answered, ReplyTo, ToProducer};
 use tokio::sync::mpsc;
 
 /// Something the feed shows. Revisions strictly increase from one to the next.
@@ -40,6 +42,55 @@ pub struct Bond {
     pub connected: bool,
     /// The process at the other end, where it is on this machine and known.
     pub process: Option<Process>,
+    /// What its command is run with, until it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<EnvironmentId>,
+}
+
+/// The number of a kept environment: many commands may share one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EnvironmentId(pub u64);
+
+/// What was set for a queue by hand; the rest is as the configuration says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ByHand {
+    /// How many of its jobs run at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slots: Option<u32>,
+    /// Whether nothing is started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<bool>,
+}
+
+/// What is kept in files of its own beside the log. Durable before what waits for the same commit is let go.
+#[derive(Clone, Debug)]
+pub enum Aside {
+    /// An environment that commands are run with: may hold secrets.
+    Environment(EnvironmentId, Arc<Environment>),
+    /// Nobody needs that environment any more.
+    Forget(EnvironmentId),
+    /// Somebody had a command run.
+    Audit(Audit),
+    /// What is set for the queues by hand, all of it.
+    Queues(BTreeMap<Arc<str>, ByHand>),
+}
+
+/// A line of the audit.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Audit {
+    /// When.
+    pub time: Timestamp,
+    /// `submitted` or `retried`.
+    pub action: Arc<str>,
+    /// Who.
+    pub user: UserId,
+    /// As which job.
+    pub job_id: JobId,
+    /// What.
+    pub command: Arc<CommandLine>,
 }
 
 /// A job as the store keeps it.
@@ -77,6 +128,8 @@ impl Write {
 pub struct Commit {
     /// The writes, in order.
     pub writes: Vec<Write>,
+    /// What is kept in files of its own, in order.
+    pub aside: Vec<Aside>,
     /// What to do after the flush, in order.
     pub releases: Vec<Release>,
     /// The moment of the decision.
@@ -88,8 +141,10 @@ pub struct Commit {
 pub enum Release {
     /// An answer.
     Answer(ReplyTo, Answered),
-    /// A control for a producer: tried once; if it does not fit it stays wanted in the job.
-    Control(mpsc::Sender<Control>, Control),
+    /// A control or a job for a producer: tried once; a control that does not fit stays wanted in the job.
+    Control(mpsc::Sender<ToProducer>, ToProducer),
+    /// A runner is to be started for that job. Tried once: a job that nobody accepts is given back after a time.
+    Launch(mpsc::Sender<JobId>, JobId),
 }
 
 impl Release {
@@ -99,6 +154,9 @@ impl Release {
             Self::Answer(reply, answered) => reply.give(answered),
             Self::Control(to, control) => {
                 let _ = to.try_send(control);
+            }
+            Self::Launch(to, job) => {
+                let _ = to.try_send(job);
             }
         }
     }
@@ -125,6 +183,8 @@ pub(super) struct Outcome {
     pub(super) removed: Vec<Notice>,
     /// What to write, in order.
     pub(super) writes: Vec<Write>,
+    /// What is kept in files of its own, in order.
+    pub(super) aside: Vec<Aside>,
     /// What waits for the flush, in order.
     pub(super) releases: Vec<Release>,
     /// Answers that wait for nothing.

@@ -12,9 +12,9 @@ use jobtop_core::proto::body::{FailBody, NewJob};
 use jobtop_core::{Job, JobId, JobType, Now, Status, Timestamp, UserId};
 use tokio::sync::{mpsc, oneshot};
 
-use super::command::{Answer, Answered, Command, ConnId, Control, Link, ReplyTo, Verb};
+use super::command::{Answer, Answered, Command, ConnId, Link, ReplyTo, ToProducer, Verb};
 use super::outcome::{Bond, Notice, Outcome, Process, Record, Release, Write};
-use super::{Board, Settings, archived};
+use super::{Board, Settings, archived, queues};
 
 /// A board with a clock and dice of its own; keeps what was published, written and sent.
 struct Desk {
@@ -32,6 +32,7 @@ fn identity(user: &str, role: Role) -> Identity {
         user: UserId::new(user).unwrap(),
         role,
         may_assume: false,
+        may_submit: false,
     }
 }
 
@@ -49,7 +50,7 @@ impl Desk {
 
     fn with(settings: Settings, records: Vec<Record>) -> Self {
         Self {
-            board: Board::load(settings, records, start()),
+            board: Board::load(settings, queues::Settings::default(), records, start()),
             now: start(),
             dice: 0,
             who: identity("analyst1", Role::User),
@@ -102,6 +103,7 @@ impl Desk {
         let answered = self.ask(|who, reply| Command::Create {
             who,
             new: Box::new(new),
+            settled: Vec::new(),
             conn: None,
             reply,
         });
@@ -130,7 +132,7 @@ impl Desk {
         answered.map(job_of)
     }
 
-    fn connect(&mut self, conn: u64) -> mpsc::Receiver<Control> {
+    fn connect(&mut self, conn: u64) -> mpsc::Receiver<ToProducer> {
         let (control, controls) = mpsc::channel(8);
         self.send(Command::Connect {
             link: Link {
@@ -148,6 +150,7 @@ impl Desk {
         self.send(Command::Create {
             who,
             new: Box::new(csv()),
+            settled: Vec::new(),
             conn: Some(ConnId(conn)),
             reply: ReplyTo::Once(reply),
         });
@@ -173,7 +176,16 @@ impl Desk {
 
 fn job_of(answer: Answer) -> Arc<Job> {
     match answer {
-        Answer::Created(job) | Answer::Job(job) => job,
+        Answer::Created(job) | Answer::Job(job) | Answer::Accepted(job, _) => job,
+        other => panic!("no job: {other:?}"),
+    }
+}
+
+/// What is asked of the producer next.
+fn action(controls: &mut mpsc::Receiver<ToProducer>) -> Action {
+    match controls.try_recv() {
+        Ok(ToProducer::Control(control)) => control.action,
+        other => panic!("no control: {other:?}"),
     }
 }
 
@@ -372,10 +384,10 @@ fn what_makes_no_sense_is_refused_by_name() {
         ),
         (
             NewJob {
-                command: Some(serde_json::json!({"argv": ["true"]})),
+                command: serde_json::from_str(r#"{"argv": ["true"]}"#).unwrap(),
                 ..csv()
             },
-            Code::NotImplemented,
+            Code::Forbidden,
         ),
         (
             NewJob {
@@ -397,7 +409,7 @@ fn a_producer_is_told_after_the_flush_and_its_answer_counts() {
     let mut controls = desk.connect(1);
     let id = desk.produce(1);
     desk.act(id, Verb::Pause).unwrap();
-    assert_eq!(controls.try_recv().unwrap().action, Action::Pause);
+    assert_eq!(action(&mut controls), Action::Pause);
     assert_eq!(desk.job(id).state.status, Status::Paused);
     let no = Reply {
         action: Action::Pause,
@@ -420,7 +432,7 @@ fn a_cancelled_job_stays_cancelled_and_asked_until_the_process_is_gone() {
     let mut controls = desk.connect(1);
     let id = desk.produce(1);
     desk.act(id, Verb::Cancel).unwrap();
-    assert_eq!(controls.try_recv().unwrap().action, Action::Cancel);
+    assert_eq!(action(&mut controls), Action::Cancel);
     assert!(desk.job(id).state.control.is_some());
     assert_eq!(code(desk.report(id, percent(50.0))), Code::JobFinished);
     assert_eq!(code(desk.act(id, Verb::Cancel)), Code::JobFinished);
@@ -454,11 +466,7 @@ fn a_lost_connection_stalls_and_coming_back_goes_on() {
     let mut controls = desk.connect(2);
     desk.adopt(id, 2).unwrap();
     assert_eq!(desk.job(id).state.stalled_since, None);
-    assert_eq!(
-        controls.try_recv().unwrap().action,
-        Action::Pause,
-        "asked meanwhile"
-    );
+    assert_eq!(action(&mut controls), Action::Pause, "asked meanwhile");
     // The old connection's end is no longer this job's affair.
     desk.send(Command::Gone { conn: ConnId(1) });
     assert_eq!(desk.job(id).state.stalled_since, None);
@@ -607,6 +615,7 @@ fn after_a_restart_connected_jobs_are_stalled_and_time_begins_anew() {
         bond: Bond {
             connected,
             process: None,
+            environment: None,
         },
     };
     let records = vec![record(id, true), record(loose, false)];

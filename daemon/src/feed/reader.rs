@@ -19,7 +19,7 @@ use super::listing;
 use super::session::{End, Shared};
 use super::writer::Note;
 use crate::engine::archived;
-use crate::engine::command::{Answer, Command, Link, ReplyTo, SessionAnswer, Verb};
+use crate::engine::command::{Command, ConnId, Link, ReplyTo, SessionAnswer, Verb};
 
 /// A client that says nothing at all for this long is gone.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -128,19 +128,22 @@ impl Reader {
             }
             Request::CreateJob(new) => {
                 if let Some(answered) = self.shared.repeated(&self.identity, &new).await {
-                    let answered = answered.map(|answer| match answer {
-                        Answer::Job(job) | Answer::Created(job) => JobAnswer {
-                            job: job.view(self.shared.clock.now().mono),
-                        },
+                    let answered = answered.map(|job| JobAnswer {
+                        job: job.view(self.shared.clock.now().mono),
                     });
                     return self.tell(request_id, None, answered).await;
                 }
                 self.announce().await?;
+                let settled = match self.shared.settled(&self.identity, &new).await {
+                    Ok(settled) => settled,
+                    Err(refusal) => return self.refuse(request_id, None, &refusal).await,
+                };
                 let (who, conn) = (self.identity.clone(), Some(self.link.conn));
                 let reply = self.reply(request_id, None).await?;
                 self.command(Command::Create {
                     who,
                     new,
+                    settled,
                     conn,
                     reply,
                 })
@@ -181,6 +184,20 @@ impl Reader {
             Request::ControlAck(named, reply) => {
                 self.act(named, Verb::Acknowledge(reply), request_id).await
             }
+            Request::Work(offer) => {
+                self.announce().await?;
+                let (who, conn) = (self.identity.clone(), self.link.conn);
+                let reply = self.reply(request_id, None).await?;
+                self.command(Command::Work {
+                    who,
+                    offer,
+                    conn,
+                    reply,
+                })
+                .await
+            }
+            Request::Accept(named) => self.assigned(named, request_id, accept).await,
+            Request::Decline(named) => self.assigned(named, request_id, decline).await,
             Request::GetJob(named) => {
                 let found = self.find(&named).await;
                 self.tell(request_id, Some(&named.job_id), found).await
@@ -194,6 +211,24 @@ impl Reader {
                 );
                 self.tell(request_id, None, answer).await
             }
+        }
+    }
+
+    /// An answer to a job that was assigned.
+    async fn assigned(
+        &mut self,
+        named: Named,
+        request_id: Option<RequestId>,
+        command: fn(Identity, JobId, ConnId, ReplyTo) -> Command,
+    ) -> Result<(), Ended> {
+        match id_of(&named.job_id) {
+            Ok(job) => {
+                self.announce().await?;
+                let (who, conn) = (self.held_to(&named), self.link.conn);
+                let reply = self.reply(request_id, Some(named.job_id)).await?;
+                self.command(command(who, job, conn, reply)).await
+            }
+            Err(refusal) => self.refuse(request_id, Some(&named.job_id), &refusal).await,
         }
     }
 
@@ -386,6 +421,24 @@ impl Reader {
             timestamp: self.shared.clock.now().wall,
         };
         self.note(Note::Say(said.encode())).await
+    }
+}
+
+const fn accept(who: Identity, job: JobId, conn: ConnId, reply: ReplyTo) -> Command {
+    Command::Accept {
+        who,
+        job,
+        conn,
+        reply,
+    }
+}
+
+const fn decline(who: Identity, job: JobId, conn: ConnId, reply: ReplyTo) -> Command {
+    Command::Decline {
+        who,
+        job,
+        conn,
+        reply,
     }
 }
 

@@ -11,9 +11,10 @@ use std::time::Duration;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{SinkExt, StreamExt};
 use jobtop_core::access::Identity;
+use jobtop_core::job::refusal::Refusal;
 use jobtop_core::policy::Limits;
 use jobtop_core::proto::body::NewJob;
-use jobtop_core::{Job, JobId, UserId};
+use jobtop_core::{Job, JobId, Status, UserId};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::WebSocketStream;
@@ -25,10 +26,10 @@ use super::hub::Hub;
 use super::reader::Reader;
 use super::writer::Writer;
 use crate::clock::Clock;
-use crate::engine::archived;
-use crate::engine::command::{Answered, Command, ConnId, Link};
+use crate::engine::command::{Command, ConnId, Link};
 use crate::engine::handle::Handle;
 use crate::engine::outcome::Process;
+use crate::engine::{archived, create};
 
 /// Answers, notes and controls that may be on their way to one client.
 const QUEUE: usize = 64;
@@ -66,6 +67,25 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// Of the jobs to come after those that have left the live set: whoever completed is in nobody's way, whoever ended
+    /// otherwise will always be.
+    pub async fn settled(&self, who: &Identity, new: &NewJob) -> Result<Vec<JobId>, Refusal> {
+        let mut settled = Vec::new();
+        for text in &new.after {
+            let old = match text.parse() {
+                Ok(id) => self.archived(id).await,
+                Err(_) => None,
+            };
+            let Some(old) = old else { continue };
+            who.check_sees(&old.spec.user)?;
+            if old.state.status != Status::Completed {
+                return Err(create::never(old.id(), old.state.status));
+            }
+            settled.push(old.id());
+        }
+        Ok(settled)
+    }
+
     /// A job that is in the live set no more: the engine does not know it, but it is still there.
     pub async fn archived(&self, id: JobId) -> Option<Arc<Job>> {
         if self.hub.get(id).is_some() {
@@ -76,7 +96,11 @@ impl Shared {
 
     /// The answer to a key that was used before, for a job that is in the live set no more. Keys of the live set are
     /// the engine's affair.
-    pub async fn repeated(&self, who: &Identity, new: &NewJob) -> Option<Answered> {
+    pub async fn repeated(
+        &self,
+        who: &Identity,
+        new: &NewJob,
+    ) -> Option<Result<Arc<Job>, Refusal>> {
         let key = new.idempotency_key.clone()?;
         let owner = archived::owner(who, new)?;
         let old = (self.keyed)(owner, key).await?;

@@ -22,7 +22,7 @@ use super::hub::Hub;
 use super::listing;
 use super::session::{self, Peer, Shared};
 use crate::clock::Clock;
-use crate::engine::command::{Answer, Command, Control};
+use crate::engine::command::{Answer, Command, Control, ToProducer};
 use crate::engine::handle::{Handle, INBOX};
 use crate::engine::outcome::Notice;
 
@@ -96,6 +96,7 @@ impl House {
             user: UserId::new(user).unwrap(),
             role,
             may_assume: false,
+            may_submit: false,
         };
         self.client_of(identity, room).await
     }
@@ -334,6 +335,7 @@ async fn a_subscription_is_held_to_the_user_that_it_names_where_that_is_allowed(
         user: UserId::new("root").unwrap(),
         role: Role::Admin,
         may_assume: true,
+        may_submit: false,
     };
     let mut client = house.client_of(anybody, 1 << 20).await;
     for channel in ["job:analyst2".to_owned(), format!("job:{foreign}")] {
@@ -473,7 +475,10 @@ async fn a_producer_is_announced_answered_told_and_missed() {
         action: jobtop_core::job::control::Action::Cancel,
         requested_at: NOW.wall,
     };
-    link.control.send(control).await.unwrap();
+    link.control
+        .send(ToProducer::Control(control))
+        .await
+        .unwrap();
     let said = client.next().await;
     assert_eq!(
         (&said["type"], &said["action"]),
@@ -644,6 +649,7 @@ fn a_listing_of_changes_says_what_no_longer_fits_and_goes_on_page_by_page() {
         user: UserId::new("analyst1").unwrap(),
         role: Role::User,
         may_assume: false,
+        may_submit: false,
     };
     let mut wanted = ListJobs {
         q: Some("progress<50".into()),

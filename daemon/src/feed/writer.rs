@@ -9,7 +9,7 @@ use futures_util::{Sink, SinkExt};
 use jobtop_core::access::Identity;
 use jobtop_core::job::refusal::{Code, Refusal};
 use jobtop_core::proto::PROTOCOL;
-use jobtop_core::proto::body::JobAnswer;
+use jobtop_core::proto::body::{AcceptAnswer, ActBody, JobAnswer, QueueAnswer, QueuesAnswer};
 use jobtop_core::proto::channel::{Channel, Topic};
 use jobtop_core::proto::message::{self, Said};
 use jobtop_core::proto::request::{RequestId, Subscribe};
@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use super::hub::{Change, Pulled};
 use super::interest::{Interest, Subscription};
 use super::session::{End, Shared};
-use crate::engine::command::{Answer, ConnId, Control, SessionAnswer};
+use crate::engine::command::{Answer, ConnId, SessionAnswer, ToProducer};
 
 /// How often a silent client is asked whether it is still there.
 const PING: Duration = Duration::from_secs(30);
@@ -49,7 +49,7 @@ pub(super) struct Writer {
     notify: Arc<Notify>,
     answers: mpsc::Receiver<SessionAnswer>,
     notes: mpsc::Receiver<Note>,
-    controls: mpsc::Receiver<Control>,
+    controls: mpsc::Receiver<ToProducer>,
 }
 
 /// What woke the writer.
@@ -57,7 +57,7 @@ enum Woken {
     Changes,
     Answer(SessionAnswer),
     Note(Note),
-    Control(Control),
+    Control(ToProducer),
     Ping,
     Closing,
     ReaderGone,
@@ -70,7 +70,7 @@ impl Writer {
         shared: Shared,
         answers: mpsc::Receiver<SessionAnswer>,
         notes: mpsc::Receiver<Note>,
-        controls: mpsc::Receiver<Control>,
+        controls: mpsc::Receiver<ToProducer>,
     ) -> Self {
         let revision = shared.hub.revision();
         Self {
@@ -240,6 +240,16 @@ impl Writer {
                     job: job.view(now.mono),
                 },
             ),
+            (Ok(Answer::Accepted(job, command)), Some(id)) => message::ok(
+                id,
+                &AcceptAnswer {
+                    job: job.view(now.mono),
+                    command: command.map(|command| *command),
+                },
+            ),
+            (Ok(Answer::Queues(queues)), Some(id)) => message::ok(id, &QueuesAnswer { queues }),
+            (Ok(Answer::Queue(queue)), Some(id)) => message::ok(id, &QueueAnswer { queue }),
+            (Ok(Answer::Done), Some(id)) => message::ok(id, &ActBody::default()),
             (Ok(_), None) => return Ok(()),
             (Err(refusal), id) => Said::Error {
                 code: refusal.code.word(),
@@ -267,17 +277,26 @@ impl Writer {
         Ok(())
     }
 
-    async fn control<S>(&self, sink: &mut S, control: Control) -> Result<(), Error>
+    async fn control<S>(&self, sink: &mut S, control: ToProducer) -> Result<(), Error>
     where
         S: Sink<Message, Error = Error> + Unpin,
     {
-        let said = Said::JobControl {
-            job_id: control.job,
-            action: control.action,
-            requested_at: control.requested_at,
-            timestamp: self.shared.clock.now().wall,
+        let now = self.shared.clock.now();
+        let said = match control {
+            ToProducer::Control(control) => Said::JobControl {
+                job_id: control.job,
+                action: control.action,
+                requested_at: control.requested_at,
+                timestamp: now.wall,
+            }
+            .encode(),
+            ToProducer::Assigned(job) => Said::JobAssigned {
+                job: &job.view(now.mono),
+                timestamp: now.wall,
+            }
+            .encode(),
         };
-        say(sink, said.encode()).await
+        say(sink, said).await
     }
 
     async fn take<S>(&mut self, sink: &mut S, note: Note) -> Result<(), Error>

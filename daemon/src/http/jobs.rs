@@ -11,7 +11,7 @@ use jobtop_core::Job;
 use jobtop_core::access::Identity;
 use jobtop_core::job::progress::Report;
 use jobtop_core::job::refusal::{Code, Refusal};
-use jobtop_core::proto::body::{JobAnswer, NewJob};
+use jobtop_core::proto::body::{ActBody, JobAnswer, NewJob, QueueAnswer, QueuesAnswer};
 use jobtop_core::proto::read;
 
 use super::body::{Asked, Asker, Id};
@@ -29,17 +29,15 @@ pub(super) async fn create(
     asked: Asked,
 ) -> Result<Response<Body>, Refused> {
     let new: Box<NewJob> = Box::new(read::json(&asked.body)?);
-    if new.command.is_some() {
-        let detail = "This daemon does not take commands yet: start it with jobtop run";
-        return Err(Refusal::new(Code::NotImplemented, detail).into());
-    }
     let who = asked.who;
     if let Some(answered) = app.shared.repeated(&who, &new).await {
-        return Ok(said(&app, answered?));
+        return Ok(said(&app, Answer::Job(answered?)));
     }
+    let settled = app.shared.settled(&who, &new).await?;
     answer(&app, |reply| Command::Create {
         who,
         new,
+        settled,
         conn: None,
         reply,
     })
@@ -114,7 +112,7 @@ pub(super) async fn one(
 }
 
 /// Asks the engine and says what it answered.
-async fn answer(
+pub(super) async fn answer(
     app: &App,
     command: impl FnOnce(ReplyTo) -> Command,
 ) -> Result<Response<Body>, Refused> {
@@ -138,7 +136,10 @@ fn said(app: &App, answer: Answer) -> Response<Body> {
             }
             response
         }
-        Answer::Job(job) => shown(app, StatusCode::OK, &job),
+        Answer::Job(job) | Answer::Accepted(job, _) => shown(app, StatusCode::OK, &job),
+        Answer::Queues(queues) => json(StatusCode::OK, &QueuesAnswer { queues }),
+        Answer::Queue(queue) => json(StatusCode::OK, &QueueAnswer { queue }),
+        Answer::Done => json(StatusCode::OK, &ActBody::default()),
     }
 }
 

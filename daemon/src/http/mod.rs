@@ -15,6 +15,7 @@ mod jobs;
 mod patience;
 mod problem;
 mod query;
+mod queues;
 mod routes;
 mod upgrade;
 

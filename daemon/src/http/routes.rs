@@ -12,7 +12,7 @@ use jobtop_core::text;
 
 use super::body::{Asked, Id};
 use super::problem::Refused;
-use super::{App, health, jobs, upgrade};
+use super::{App, health, jobs, queues, upgrade};
 use crate::engine::command::Verb;
 
 pub(super) fn all(app: App) -> Router {
@@ -56,8 +56,8 @@ pub(super) fn all(app: App) -> Router {
         .route("/api/jobs/{id}/log", get(not_yet))
         .route("/api/history", get(not_yet))
         .route("/api/analytics", get(not_yet))
-        .route("/api/queues", get(not_yet))
-        .route("/api/queues/{name}", post(not_yet))
+        .route("/api/queues", get(queues::list))
+        .route("/api/queues/{name}", post(queues::set))
         .route("/api/alerts", get(not_yet))
         .route("/api/alerts/{id}/ack", post(not_yet))
         .route("/api/alerts/{id}/mute", post(not_yet))

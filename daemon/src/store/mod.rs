@@ -4,16 +4,18 @@
 //! DATA/  lock  FORMAT  CURRENT
 //!   wal/<first sequence>.wal       segments of frames; next.wal is reserved
 //!   board/<generation>/            sled, sealed: every tracked job; two generations are kept
+//!   environments/ audit.jsonl queues.json     beside the log: see [`aside`]
 //!   history/<start>-<width>/       a period of ending: endings (framed whole jobs)
 //! ```
 //!
 //! Takes the engine's plain outcome types and nothing else of it. Reading order: [`frame`] and [`payload`] (how a record
 //! lies on the disk), [`log`], [`board`], [`writer`] (what happens when), [`sealed`], [`current`] and [`checkpoint`],
-//! [`archive`], [`recover`] (the start).
+//! [`archive`], [`aside`], [`recover`] (the start).
 
 use crate::engine::outcome::Record;
 
 mod archive;
+mod aside;
 mod board;
 mod checkpoint;
 mod current;
@@ -30,6 +32,7 @@ mod sealed;
 mod writer;
 
 pub use archive::{Archive, Figures};
+pub use aside::Kept;
 pub use error::OpenError;
 pub use open::open;
 pub use writer::Writer;
@@ -80,6 +83,8 @@ pub struct Opened {
     pub jobs: Vec<Record>,
     /// This start's epoch: greater than every former one, and than the milliseconds of the wall clock at any former start.
     pub epoch: u64,
+    /// What was kept in files of its own.
+    pub aside: Kept,
     /// What was found damaged and what was done about it, a sentence each, naming the files. Empty if all is well.
     pub report: Vec<String>,
     /// Takes what is to be written.

@@ -12,6 +12,7 @@ use super::archive::period;
 use super::archive::restore::{Known, restore};
 use super::archive::sweep::Looks;
 use super::archive::{Archive, Shared, index};
+use super::aside::Files;
 use super::board::{Board, Live, left};
 use super::checkpoint::BOARD;
 use super::current::Current;
@@ -42,6 +43,10 @@ pub fn open(dir: &Path, settings: &Settings, clock: Clock) -> Result<Opened, Ope
     let now = clock.now();
     let limit = Duration::from_millis(settings.sled_limit_ms);
     let mut report = Vec::new();
+    let files = Files::new(dir);
+    let aside = files
+        .read(&mut report)
+        .map_err(OpenError::io("read", dir))?;
     let mut recovered = recover(dir, now, limit, &mut report)?;
 
     let width = period::width(settings.retention_ms);
@@ -109,6 +114,7 @@ pub fn open(dir: &Path, settings: &Settings, clock: Clock) -> Result<Opened, Ope
         log: Log::new(dir.join(WAL), settings.segment_bytes, replayed.left),
         board: Board::of(records),
         keeper,
+        aside: files,
         looks,
         shared: shared.clone(),
         current: Current {
@@ -130,6 +136,7 @@ pub fn open(dir: &Path, settings: &Settings, clock: Clock) -> Result<Opened, Ope
     Ok(Opened {
         jobs,
         epoch,
+        aside,
         report,
         writer,
         archive: Archive::new(settings.retention_ms, clock, shared),

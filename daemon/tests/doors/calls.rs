@@ -304,8 +304,8 @@ fn what_is_wrong_is_said() {
         (
             "/api/jobs".to_owned(),
             b"{\"type\":\"a\",\"command\":{\"argv\":[\"ls\"]}}",
-            501,
-            "not_implemented",
+            403,
+            "forbidden",
         ),
         (of("progress"), b"{\"progress\":\"x\"}", 422, "invalid"),
         (of("progress"), b"{\"step\":\"nowhere\"}", 422, "bad_step"),
@@ -356,12 +356,7 @@ fn what_is_wrong_is_said() {
             404,
             "job_not_found",
         ),
-        (
-            "/api/queues/default".to_owned(),
-            b"",
-            501,
-            "not_implemented",
-        ),
+        ("/api/queues/a%20b".to_owned(), b"", 422, "invalid"),
     ] {
         let reply = daemon.send("POST", &path, &[JSON], body);
         let shown = String::from_utf8_lossy(&body[..body.len().min(60)]);
@@ -404,7 +399,6 @@ fn other_methods_and_what_is_not_there_yet() {
     for path in [
         "/api/history",
         "/api/analytics",
-        "/api/queues",
         "/api/alerts",
         "/metrics",
         "/openapi.json",

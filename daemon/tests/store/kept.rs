@@ -47,6 +47,7 @@ impl Kept {
         let job = write.record().job.clone();
         let commit = Commit {
             writes: vec![write],
+            aside: Vec::new(),
             releases: vec![Release::Answer(ReplyTo::Once(reply), Ok(Answer::Job(job)))],
             now: self.clock.now(),
         };
@@ -96,6 +97,7 @@ pub(crate) fn record(job: Job) -> Record {
         bond: Bond {
             connected: true,
             process: None,
+            environment: None,
         },
     }
 }

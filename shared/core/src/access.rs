@@ -36,6 +36,8 @@ pub struct Identity {
     pub role: Role,
     /// Whether a request may name the user it is to be held to (`--auth none`).
     pub may_assume: bool,
+    /// Whether it may have commands run: the daemon's own account on its Unix socket.
+    pub may_submit: bool,
 }
 
 impl Identity {
@@ -47,6 +49,7 @@ impl Identity {
                 user: user.clone(),
                 role: Role::User,
                 may_assume: true,
+                may_submit: self.may_submit,
             },
             _ => self.clone(),
         }

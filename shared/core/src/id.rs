@@ -33,6 +33,12 @@ impl JobId {
         Self(Ulid::from_parts(ms, random).0)
     }
 
+    /// The moment of creation that it was made from.
+    #[must_use]
+    pub const fn created_at(self) -> Timestamp {
+        Timestamp((self.0 >> 80) as i64)
+    }
+
     /// The text, without an allocation.
     pub(crate) fn said(self) -> Inline<32> {
         let mut digits = [0_u8; ULID_LEN];

@@ -2,7 +2,7 @@
 //!
 //! This crate is pure. It awaits nothing, reads no clock, no file, no environment and draws no random number;
 //! `now` and random bits are arguments. Reading order: [`id`], [`time`], [`text`], [`calc`], [`job`], [`proto`],
-//! [`access`], [`query`], [`policy`], [`mirror`]; each knows only those before it.
+//! [`access`], [`query`], [`policy`], [`queue`], [`mirror`]; each knows only those before it.
 
 pub mod access;
 pub mod calc;
@@ -13,6 +13,7 @@ pub mod paths;
 pub mod policy;
 pub mod proto;
 pub mod query;
+pub mod queue;
 mod serial;
 pub mod text;
 pub mod time;

@@ -53,6 +53,18 @@ where
     I: IntoIterator<Item = S>,
     S: AsRef<OsStr>,
 {
+    let mut command = background(program, args, log)?;
+    command.stdout(Stdio::piped());
+    let mut child = command.spawn()?;
+    let stdout = child.stdout.take().map(OwnedFd::from);
+    Ok(Detached { child, stdout })
+}
+
+fn background<I, S>(program: &Path, args: I, log: &Path) -> io::Result<Command>
+where
+    I: IntoIterator<Item = S>,
+    S: AsRef<OsStr>,
+{
     let log = rustix::fs::open(
         log,
         OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC,
@@ -65,12 +77,22 @@ where
         .args(args)
         .current_dir("/")
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
         .stderr(Stdio::from(log));
     exec::in_new_session(&mut command);
-    let mut child = command.spawn()?;
-    let stdout = child.stdout.take().map(OwnedFd::from);
-    Ok(Detached { child, stdout })
+    Ok(command)
+}
+
+/// The same for a program that says nothing on stdout; the caller may wait for its end, or not.
+///
+/// Must be called within a tokio runtime with its I/O driver.
+pub fn spawn_alone<I, S>(program: &Path, args: I, log: &Path) -> io::Result<tokio::process::Child>
+where
+    I: IntoIterator<Item = S>,
+    S: AsRef<OsStr>,
+{
+    let mut command = background(program, args, log)?;
+    command.stdout(Stdio::null());
+    tokio::process::Command::from(command).spawn()
 }
 
 impl Detached {

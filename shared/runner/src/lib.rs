@@ -1,8 +1,10 @@
 //! Runs a command as a job: its own process group, what can be seen of it in `/proc`, and the ladder of control.
 //!
-//! Linux only. Nothing here knows the daemon or the wire: whoever uses this crate reports what it says.
-//! Pure are [`observe`], [`ladder`], [`ending`] and [`proc::parse`]; the rest does what they decide.
+//! Linux only. A runner is a producer: [`attend`] puts what there is to say of a command into the reports of a
+//! `jobtop_client` reporter; nothing else here knows the daemon or the wire. Pure are [`observe`], [`ladder`], [`ending`] and [`proc::parse`]; the rest does what they decide.
 
+pub mod attend;
+pub mod capture;
 pub mod census;
 pub mod detach;
 pub mod ending;

@@ -48,6 +48,9 @@ fn run(argv: &[&str], grace: Duration) -> Kept {
         argv: argv.iter().map(OsString::from).collect(),
         hidden: vec![],
         grace,
+        cwd: None,
+        env: None,
+        captured: false,
         in_front: false,
     })
     .expect("the command starts");
@@ -142,6 +145,9 @@ async fn what_can_not_be_started_is_an_error() {
         argv: vec!["/no/such/program".into()],
         hidden: vec![],
         grace: DEADLINE,
+        cwd: None,
+        env: None,
+        captured: false,
         in_front: false,
     });
     assert_eq!(nothing.unwrap_err().kind(), std::io::ErrorKind::NotFound);

@@ -54,7 +54,8 @@ impl Keep {
                     .writes
                     .iter()
                     .all(|write| matches!(write, Write::Tick(_)));
-            let mut is_promise = !only_ticks;
+            let mut is_promise = !only_ticks || !commit.aside.is_empty();
+            self.aside.owe(commit.aside);
             for write in commit.writes {
                 is_promise |= self.board.put(write);
             }
@@ -63,7 +64,7 @@ impl Keep {
                 is_promise,
             }));
         }
-        let result = if !self.board.is_due() {
+        let result = if !self.board.is_due() && !self.aside.is_owing() {
             Ok(())
         } else if let Some(fault) = self.failed_just_now() {
             Err(fault)
@@ -98,6 +99,8 @@ impl Keep {
     }
 
     fn try_flush(&mut self, ticks: bool) -> Result<(), Fault> {
+        // First, so that no job is known to the log whose environment or audit is not there.
+        self.aside.settle()?;
         let now = self.clock.now();
         let mut frames = std::mem::take(&mut self.frames);
         frames.clear();
@@ -110,6 +113,7 @@ impl Keep {
                 .and_then(|()| self.log.sync())
         };
         if result.is_ok() {
+            self.aside.forget();
             self.is_start_due = false;
             self.checkpoints.has_changed |= !encoded.written.is_empty();
             self.board.written(&encoded.written, ticks);
@@ -183,7 +187,7 @@ impl Keep {
         {
             match release {
                 Release::Answer(reply, Ok(_)) if is_promise => reply.give(Err(fault.refusal())),
-                Release::Control(..) => {
+                Release::Control(..) | Release::Launch(..) => {
                     if self.held.0.len() < HELD {
                         self.held.0.push(release);
                     }

@@ -14,6 +14,7 @@ use super::super::archive::Shared;
 use super::super::archive::keeper::Keeper;
 use super::super::archive::period::Period;
 use super::super::archive::sweep::Looks;
+use super::super::aside::Files;
 use super::super::board::{Board, Live};
 use super::super::current::Current;
 use super::super::log::Log;
@@ -32,6 +33,7 @@ pub(in super::super) struct Keep {
     pub(in super::super) log: Log,
     pub(in super::super) board: Board,
     pub(in super::super) keeper: Keeper,
+    pub(in super::super) aside: Files,
     pub(in super::super) looks: Looks,
     pub(in super::super) shared: Arc<Shared>,
     /// What `CURRENT` says, without generations that were found damaged.

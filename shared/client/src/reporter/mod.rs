@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jobtop_core::JobId;
 use jobtop_core::job::Reply;
+use jobtop_core::job::command::NewCommand;
 use jobtop_core::job::control::Action;
 use jobtop_core::job::progress::{Report, kept};
 use jobtop_core::proto::body::{FailBody, NewJob};
@@ -85,7 +86,27 @@ pub fn report(endpoint: Endpoint, new: NewJob) -> (Reporter, mpsc::Receiver<Acti
 /// report does. A daemon that has forgotten the job is asked for `new` instead.
 #[must_use]
 pub fn adopt(endpoint: Endpoint, job: JobId, new: NewJob) -> (Reporter, mpsc::Receiver<Action>) {
-    begin(endpoint, Some(job), new, Timing::default())
+    let course = |new, _| Course::adopting(job, new);
+    begin(endpoint, Some(job), new, (course, None), Timing::default())
+}
+
+/// Takes a queued command that is assigned to this process; what is to be run is sent once the daemon has it on its disk
+/// that it runs. Where the daemon says no, the reporter's [`refusal`](Reporter::refusal) says why.
+#[must_use]
+pub fn accept(
+    endpoint: Endpoint,
+    job: JobId,
+    new: NewJob,
+) -> (
+    Reporter,
+    mpsc::Receiver<Action>,
+    oneshot::Receiver<NewCommand>,
+) {
+    let (accepted, command) = oneshot::channel();
+    let course = |new, _| Course::accepting(job, new);
+    let how = (course, Some(accepted));
+    let (reporter, actions) = begin(endpoint, Some(job), new, how, Timing::default());
+    (reporter, actions, command)
 }
 
 /// [`report`] with other times than the usual ones.
@@ -95,13 +116,17 @@ pub fn report_with(
     new: NewJob,
     timing: Timing,
 ) -> (Reporter, mpsc::Receiver<Action>) {
-    begin(endpoint, None, new, timing)
+    begin(endpoint, None, new, (Course::new, None), timing)
 }
 
 fn begin(
     endpoint: Endpoint,
     job: Option<JobId>,
     mut new: NewJob,
+    (course, accepted): (
+        impl FnOnce(NewJob, bool) -> Course,
+        Option<oneshot::Sender<NewCommand>>,
+    ),
     timing: Timing,
 ) -> (Reporter, mpsc::Receiver<Action>) {
     let shared_key = new.idempotency_key.is_some();
@@ -126,12 +151,8 @@ fn begin(
         .heartbeat_seconds
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .filter(|every| !every.is_zero());
-    let course = match job {
-        Some(job) => Course::adopting(job, new),
-        None => Course::new(new, shared_key),
-    };
     let task = Task::new(
-        course,
+        course(new, shared_key),
         task::Ends {
             link: handle,
             whole: whole_seen,
@@ -139,6 +160,7 @@ fn begin(
             job_id,
             state,
             refusal,
+            accepted,
         },
         beat,
         timing.backoff,

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use jobtop_core::JobId;
+use jobtop_core::job::command::NewCommand;
 use jobtop_core::job::control::Action;
 use jobtop_core::job::progress::Report;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -30,6 +31,8 @@ pub(super) struct Ends {
     pub(super) job_id: watch::Sender<Option<JobId>>,
     pub(super) state: watch::Sender<LinkState>,
     pub(super) refusal: watch::Sender<Option<String>>,
+    /// For what is to be run, where a job is accepted.
+    pub(super) accepted: Option<oneshot::Sender<NewCommand>>,
 }
 
 pub(super) struct Task {
@@ -192,6 +195,11 @@ impl Task {
                 }
                 Effect::Known(id) => {
                     self.ends.job_id.send_replace(Some(id));
+                }
+                Effect::Accepted(command) => {
+                    if let Some(accepted) = self.ends.accepted.take() {
+                        let _ = accepted.send(*command);
+                    }
                 }
                 Effect::Refused(why) => {
                     tracing::warn!(%why, "the daemon will not have the job");

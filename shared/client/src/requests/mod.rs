@@ -88,6 +88,12 @@ pub fn adopt_job(request_id: &str, job_id: &str) -> String {
     on_job("adopt_job", request_id, job_id)
 }
 
+/// `accept`: an assigned job is taken.
+#[must_use]
+pub fn accept_job(request_id: &str, job_id: &str) -> String {
+    on_job("accept", request_id, job_id)
+}
+
 /// `update_progress`. Without a `requestId`: success is silent, a mistake is answered all the same.
 #[must_use]
 pub fn update_progress(job_id: &str, report: &Report) -> String {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::id::{JobId, JobType, UserId};
+use crate::job::command::CommandLine;
 use crate::job::config::Config;
 use crate::job::control::{Capabilities, Request};
 use crate::job::failure::Failure;
@@ -13,6 +14,7 @@ use crate::job::status::Status;
 use crate::job::stopwatch::Stopwatch;
 use crate::time::Timestamp;
 
+pub mod command;
 pub mod config;
 pub mod control;
 pub mod failure;
@@ -66,6 +68,12 @@ pub struct Spec {
     pub heartbeat_seconds: Option<f64>,
     /// The creator's key against making it twice, with a digest of what was asked.
     pub idempotency: Option<Idempotency>,
+    /// The command that it is, where it was submitted.
+    pub command: Option<Arc<CommandLine>>,
+    /// The jobs that must have completed before it begins.
+    pub after: Arc<[JobId]>,
+    /// How many times more it is tried when it fails.
+    pub retries: u32,
 }
 
 /// How a job came to be.

@@ -89,6 +89,17 @@ impl Job {
         }
     }
 
+    /// The daemon itself takes a job that waits out of the queue, for a reason that it says.
+    pub fn withdraw(&mut self, why: &str, now: Now) -> Result<(), Refusal> {
+        let next = self.judge(Event::Cancel, "cancelled")?;
+        self.state.message = Some(super::progress::kept(
+            why.into(),
+            crate::text::MESSAGE_CHARS,
+        ));
+        self.enter(next, now);
+        Ok(())
+    }
+
     /// The work ended well.
     pub fn complete(&mut self, now: Now) -> Result<(), Refusal> {
         self.go(Event::Complete, "completed", now)

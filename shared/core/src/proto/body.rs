@@ -5,12 +5,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{JobId, JobType, UserId};
+use crate::job::command::NewCommand;
 use crate::job::config::Config;
 use crate::job::control::Capabilities;
 use crate::job::progress::count;
 use crate::job::status::Status;
 use crate::proto::view::View;
 use crate::serial::object;
+use crate::time::Timestamp;
 
 /// `POST /api/jobs`: a job to be created.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,9 +75,38 @@ pub struct NewJob {
     /// Where the work is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<Arc<str>>,
-    /// A command to be run: not taken yet.
+    /// A command to be run.
+    #[serde(
+        default,
+        deserialize_with = "object",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub command: Option<NewCommand>,
+    /// The jobs that must have completed before it begins: one id or a list.
+    #[serde(
+        default,
+        deserialize_with = "one_or_more",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub after: Vec<String>,
+    /// How many times more it is tried when it fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub command: Option<serde_json::Value>,
+    pub retries: Option<u32>,
+}
+
+/// Reads ids as a client wrote them, one or a list: a malformed one is an unknown job.
+pub(crate) fn one_or_more<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a job's id or a list of them")]
+    enum Given {
+        One(String),
+        More(Vec<String>),
+    }
+    Ok(match Option::<Given>::deserialize(d)? {
+        None => Vec::new(),
+        Some(Given::One(id)) => vec![id],
+        Some(Given::More(ids)) => ids,
+    })
 }
 
 impl NewJob {
@@ -99,6 +130,8 @@ impl NewJob {
             idempotency_key: None,
             host: None,
             command: None,
+            after: Vec::new(),
+            retries: None,
         }
     }
 
@@ -186,6 +219,71 @@ pub struct PriorityBody {
 pub struct JobAnswer {
     /// The job.
     pub job: View,
+}
+
+/// The answer to `accept`: the job, and to the runner of a submitted command what is to be run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AcceptAnswer {
+    /// The job, running.
+    pub job: View,
+    /// What is to be run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<NewCommand>,
+}
+
+/// A queue as it is said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueView {
+    /// Its name.
+    pub name: Arc<str>,
+    /// How many of its jobs run at once.
+    pub slots: u32,
+    /// Whether somebody set them; else they are the daemon's default, which holds for its own commands alone.
+    pub slots_set: bool,
+    /// Whether nothing of it is started.
+    pub paused: bool,
+    /// Jobs that hold a slot: started from the queue, and their process is not gone yet.
+    pub running: usize,
+    /// Jobs that wait.
+    pub pending: usize,
+    /// When the oldest of them was made.
+    pub oldest_pending_at: Option<Timestamp>,
+}
+
+/// The answer to `GET /api/queues`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueuesAnswer {
+    /// By name.
+    pub queues: Vec<QueueView>,
+}
+
+/// The answer to `POST /api/queues/NAME`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueAnswer {
+    /// As it is now.
+    pub queue: QueueView,
+}
+
+/// `POST /api/queues/NAME`: what is absent stays as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct QueueBody {
+    /// How many of its jobs run at once; `null` is the default again.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub slots: Option<Option<u32>>,
+    /// Whether nothing of it is started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<bool>,
+}
+
+/// Tells `null` from what is absent.
+#[expect(
+    clippy::option_option,
+    reason = "absent, null and a number are three things here"
+)]
+fn given<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Option<u32>>, D::Error> {
+    Option::<u32>::deserialize(d).map(Some)
 }
 
 /// `GET /api/jobs`: the live set, or what changed of it.

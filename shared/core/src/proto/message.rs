@@ -170,6 +170,10 @@ pub enum Said<'a> {
         requested_at: Timestamp,
         timestamp: Timestamp,
     },
+    JobAssigned {
+        job: &'a View,
+        timestamp: Timestamp,
+    },
 }
 
 impl Said<'_> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::id::UserId;
+use crate::id::{JobType, UserId};
 use crate::job::Reply;
 use crate::job::progress::Report;
 use crate::job::refusal::{Code, Refusal};
@@ -67,6 +67,19 @@ pub enum Request {
     ControlAck(Named, Reply),
     GetJob(Named),
     ListJobs(ListJobs),
+    Work(Work),
+    Accept(Named),
+    Decline(Named),
+}
+
+/// `work`: this connection takes pending jobs of these types, so many at once. Said again it replaces what was said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Work {
+    /// Which types.
+    pub job_types: Vec<JobType>,
+    /// How many at once; none is an end of it.
+    pub slots: u32,
 }
 
 /// `subscribe`.
@@ -247,7 +260,10 @@ impl Request {
             "control_ack" => Self::ControlAck(named()?, read::json(bytes)?),
             "get_job" => Self::GetJob(named()?),
             "list_jobs" => Self::ListJobs(list_jobs(bytes)?),
-            "history" | "analytics" | "work" | "accept" | "decline" | "log" => {
+            "work" => Self::Work(read::json(bytes)?),
+            "accept" => Self::Accept(named()?),
+            "decline" => Self::Decline(named()?),
+            "history" | "analytics" | "log" => {
                 return Err(Refusal::new(
                     Code::NotImplemented,
                     format!("This daemon does not know {kind} yet"),
@@ -283,10 +299,11 @@ mod flat {
     //! The same fields as [`NewJob`], with `jobType` for its type.
     use super::{Arc, Deserialize, NewJob, UserId};
     use crate::id::JobType;
+    use crate::job::command::NewCommand;
     use crate::job::config::Config;
     use crate::job::progress::count;
     use crate::job::status::Status;
-    use crate::proto::body::CapabilitiesGiven;
+    use crate::proto::body::{CapabilitiesGiven, one_or_more};
     use crate::serial::object;
 
     #[derive(Deserialize)]
@@ -310,7 +327,11 @@ mod flat {
         heartbeat_seconds: Option<f64>,
         idempotency_key: Option<Arc<str>>,
         host: Option<Arc<str>>,
-        command: Option<serde_json::Value>,
+        #[serde(default, deserialize_with = "object")]
+        command: Option<NewCommand>,
+        #[serde(default, deserialize_with = "one_or_more")]
+        after: Vec<String>,
+        retries: Option<u32>,
     }
 
     impl From<NewJobFlat> for NewJob {
@@ -332,6 +353,8 @@ mod flat {
                 idempotency_key: flat.idempotency_key,
                 host: flat.host,
                 command: flat.command,
+                after: flat.after,
+                retries: flat.retries,
             }
         }
     }

@@ -117,6 +117,9 @@ impl StoredJob {
             origin: self.origin,
             heartbeat_seconds: self.heartbeat_seconds,
             idempotency: self.idempotency,
+            command: view.command,
+            after: view.after,
+            retries: view.retries,
         };
         let patch = Patch {
             status: view.status,

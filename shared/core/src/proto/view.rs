@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::calc::health::{self, Health};
 use crate::calc::rate;
 use crate::id::{JobId, JobType, UserId};
+use crate::job::command::CommandLine;
 use crate::job::config::Config;
 use crate::job::control::{Capabilities, Request};
 use crate::job::failure::Failure;
@@ -115,6 +116,28 @@ pub struct View {
     pub error: Option<Arc<str>>,
     pub error_detail: Option<Arc<Failure>>,
     pub revision: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<Arc<CommandLine>>,
+    #[serde(default = "nobody", skip_serializing_if = "is_nobody")]
+    pub after: Arc<[JobId]>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retries: u32,
+}
+
+fn nobody() -> Arc<[JobId]> {
+    Arc::new([])
+}
+
+fn is_nobody(ids: &Arc<[JobId]>) -> bool {
+    ids.is_empty()
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over references"
+)]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// The mutable part of a job on the wire, whole.
@@ -177,6 +200,9 @@ impl Job {
             error: patch.error,
             error_detail: patch.error_detail,
             revision: patch.revision,
+            command: spec.command.clone(),
+            after: spec.after.clone(),
+            retries: spec.retries,
         }
     }
 

@@ -82,6 +82,9 @@ fn spec(capabilities: Capabilities) -> Spec {
         origin: Origin::Pending,
         heartbeat_seconds: None,
         idempotency: None,
+        command: None,
+        after: [].into(),
+        retries: 0,
     }
 }
 

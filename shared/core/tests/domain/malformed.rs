@@ -92,9 +92,12 @@ const FRAMES: &[(&str, Code)] = &[
     ),
     ("{\"type\":\"history\"}", Code::NotImplemented),
     ("{\"type\":\"analytics\"}", Code::NotImplemented),
-    ("{\"type\":\"work\"}", Code::NotImplemented),
-    ("{\"type\":\"accept\"}", Code::NotImplemented),
-    ("{\"type\":\"decline\"}", Code::NotImplemented),
+    ("{\"type\":\"work\"}", Code::Invalid),
+    (
+        "{\"type\":\"work\",\"jobTypes\":[\"A B\"],\"slots\":1}",
+        Code::Invalid,
+    ),
+    ("{\"type\":\"decline\"}", Code::Invalid),
     ("{\"type\":\"log\"}", Code::NotImplemented),
     // Half a surrogate, a number out of all range, and duplicates further in.
     (

@@ -14,6 +14,7 @@ fn ann(role: Role, may_assume: bool) -> Identity {
         user: user("ann"),
         role,
         may_assume,
+        may_submit: false,
     }
 }
 

@@ -3,11 +3,13 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::process::Command;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use jobtop_core::job::control::Action;
 use rustix::process::{Signal, getpid, set_child_subreaper};
+use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -42,6 +44,12 @@ pub struct Start {
     pub hidden: Vec<&'static str>,
     /// The time between SIGTERM and SIGKILL.
     pub grace: Duration,
+    /// Where it is run; none: where we are.
+    pub cwd: Option<PathBuf>,
+    /// All of its environment; none: ours, without what is hidden.
+    pub env: Option<Vec<(OsString, OsString)>>,
+    /// Whether what it writes comes to us ([`Running::output`]); it has no input then.
+    pub captured: bool,
     /// Whether this process stands between a shell and this one command: signals are passed on, the terminal is lent,
     /// orphans are adopted, and our own stdin and stdout are let go of once the command has them.
     pub in_front: bool,
@@ -56,6 +64,8 @@ pub struct Running {
     pub asks: mpsc::Sender<Action>,
     /// What there is to say of it; closed after [`Tell::Ended`].
     pub tells: mpsc::Receiver<Tell>,
+    /// What it writes to its stdout and stderr, in the order it wrote it, where that is captured.
+    pub output: Option<pipe::Receiver>,
 }
 
 /// Starts the command at once. Must be called within a tokio runtime with its time and I/O drivers.
@@ -68,11 +78,19 @@ pub fn start(start: &Start) -> io::Result<Running> {
         Signals::none()
     };
     // Before the command begins: what it leaves behind comes to us then, and a cancel finds it.
-    let adopter = (start.in_front && set_child_subreaper(Some(getpid())).is_ok())
-        .then(|| getpid().as_raw_nonzero().get());
+    let adopter = ((start.in_front || start.captured)
+        && set_child_subreaper(Some(getpid())).is_ok())
+    .then(|| getpid().as_raw_nonzero().get());
     let mut terminal = start.in_front.then(Terminal::of_session).flatten();
     let mut command = command(start)?;
+    let output = if start.captured {
+        Some(capture(&mut command)?)
+    } else {
+        None
+    };
     let leader = Leader::start(&mut command, terminal.as_mut())?;
+    // It holds the writing ends of its pipe, of which the reading end is to see the end.
+    drop(command);
     if start.in_front {
         // It only means that a reader learns of the end a little later.
         let _ = exec::let_go_of_streams();
@@ -99,6 +117,7 @@ pub fn start(start: &Start) -> io::Result<Running> {
         pid: pid.unsigned_abs(),
         asks,
         tells,
+        output,
     })
 }
 
@@ -109,10 +128,26 @@ fn command(start: &Start) -> io::Result<Command> {
         .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no command"))?;
     let mut command = Command::new(program);
     command.args(args);
+    if let Some(cwd) = &start.cwd {
+        command.current_dir(cwd);
+    }
+    if let Some(env) = &start.env {
+        command.env_clear().envs(env.iter().cloned());
+    }
     for name in &start.hidden {
         command.env_remove(name);
     }
     Ok(command)
+}
+
+/// One pipe for both streams, so that their order is kept; no input.
+fn capture(command: &mut Command) -> io::Result<pipe::Receiver> {
+    let (read, write) = io::pipe()?;
+    command
+        .stdin(Stdio::null())
+        .stdout(write.try_clone()?)
+        .stderr(write);
+    pipe::Receiver::from_owned_fd(read.into())
 }
 
 #[derive(Debug)]

@@ -11,12 +11,10 @@ use std::time::Duration;
 use jobtop_client::Endpoint;
 use jobtop_client::reporter::{Delivered, End, Reporter, report};
 use jobtop_core::job::control::Action;
-use jobtop_core::job::progress::{CountsReport, Report};
-use jobtop_core::proto::body::{FailBody, NewJob};
+use jobtop_core::proto::body::NewJob;
 use jobtop_core::{JobType, UserId, text};
-use jobtop_runner::ending::{self, Explained, Unstarted};
-use jobtop_runner::observe::{self, Reading};
-use jobtop_runner::{Cause, Running, Start, Tell, title};
+use jobtop_runner::ending::{self, Unstarted};
+use jobtop_runner::{Running, Start, attend, title};
 use tokio::sync::mpsc;
 
 use crate::cli::{Global, print, target};
@@ -32,8 +30,6 @@ const FAREWELL: Duration = Duration::from_secs(2);
 const SHORT_FAREWELL: Duration = Duration::from_millis(300);
 /// Our own failure, as `env` and `timeout` say it.
 const OUR_FAILURE: u8 = 125;
-/// What a child must not find in its environment.
-const SECRET: &str = "JOBTOP_TOKEN";
 
 /// The command line of `run`.
 #[derive(clap::Args, Debug)]
@@ -97,8 +93,11 @@ async fn run(args: Args, endpoint: Endpoint, global: &Global) -> u8 {
     let program = text::clean_within(&program, text::NAME_CHARS).into_owned();
     let started = jobtop_runner::start(&Start {
         argv: args.command.clone(),
-        hidden: vec![SECRET],
+        hidden: vec![attend::SECRET],
         grace: Duration::from_secs_f64(args.cancel_grace),
+        cwd: None,
+        env: None,
+        captured: false,
         in_front: true,
     });
     let (reporter, actions) = report(endpoint, new_job(args));
@@ -110,7 +109,7 @@ async fn run(args: Args, endpoint: Endpoint, global: &Global) -> u8 {
             let why = Unstarted::of(&error);
             let explained = ending::explain_unstarted(&program, why, &error);
             print::note(&format!("jobtop: {}", explained.error));
-            beside.end(End::Failed(body(explained))).await;
+            beside.end(attend::unstarted(explained)).await;
             why.shell_code()
         }
     }
@@ -148,51 +147,22 @@ impl Beside {
         mut actions: mpsc::Receiver<Action>,
         program: &str,
     ) -> u8 {
-        let ending = loop {
-            // Every branch is cancel-safe: channels, and a contact that keeps its state.
-            tokio::select! {
-                told = running.tells.recv() => match told {
-                    Some(Tell::Ended(ending)) => break ending,
-                    Some(tell) => self.put(tell),
-                    // The runner's task ended without a word: it panicked.
-                    None => return OUR_FAILURE,
-                },
-                Some(action) = actions.recv() => {
-                    // The runner that is gone has said the end already.
-                    let _ = running.asks.send(action).await;
+        let ending = {
+            let mut along =
+                std::pin::pin!(attend::go_along(&self.reporter, &mut running, &mut actions));
+            loop {
+                tokio::select! {
+                    ending = &mut along => break ending,
+                    () = self.contact.keep() => {}
                 }
-                () = self.contact.keep() => {}
             }
         };
-        let end = match (ending.cause, ending::explain(program, ending.exit)) {
-            (Cause::Cancel, _) => End::Gone,
-            (Cause::Itself | Cause::Keyboard, None) => End::Completed,
-            (Cause::Itself | Cause::Keyboard, Some(explained)) => End::Failed(body(explained)),
+        let Some(ending) = ending else {
+            return OUR_FAILURE;
         };
-        self.end(end).await;
+        self.end(attend::end_of(program, ending, None)).await;
         jobtop_runner::die_likewise(ending);
         ending.exit.shell_code()
-    }
-
-    fn put(&self, tell: Tell) {
-        match tell {
-            Tell::Progress(reading) => self.reporter.update(progress(reading)),
-            Tell::Message(message) => self.reporter.update(Report {
-                message: Some(message.into()),
-                ..Report::default()
-            }),
-            Tell::Answer(answer) => {
-                // That it goes on is seen; a word about it would stay for ever.
-                let message = match (answer.action, answer.ok) {
-                    (Action::Resume, true) => String::new(),
-                    _ => answer.message,
-                };
-                self.reporter
-                    .acknowledge(answer.action, answer.ok, Some(message));
-            }
-            // Taken out by the caller.
-            Tell::Ended(_) => {}
-        }
     }
 
     /// Says the end to the daemon and waits for its word, not for long where nobody was reached.
@@ -225,29 +195,5 @@ impl Beside {
                 "jobtop: the daemon was not told how the command ended ({why})"
             ));
         }
-    }
-}
-
-fn progress(reading: Reading) -> Report {
-    Report {
-        progress: Some(reading.progress),
-        metrics: Some(CountsReport {
-            total_bytes: Some(reading.total_bytes),
-            processed_bytes: Some(reading.processed_bytes),
-            ..CountsReport::default()
-        }),
-        progress_source: Some(observe::SOURCE.into()),
-        ..Report::default()
-    }
-}
-
-fn body(explained: Explained) -> FailBody {
-    FailBody {
-        error: explained.error.into(),
-        code: Some(explained.code.into()),
-        suggestion: Some(explained.suggestion.into()),
-        exit_code: explained.exit_code,
-        signal: explained.signal,
-        last_lines: None,
     }
 }

@@ -5,10 +5,11 @@
 //! what the daemon will not do.
 
 use jobtop_core::JobId;
+use jobtop_core::job::command::NewCommand;
 use jobtop_core::job::control::Action;
 use jobtop_core::job::progress::{Report, StepRef};
 use jobtop_core::job::status::Status;
-use jobtop_core::proto::body::{JobAnswer, NewJob};
+use jobtop_core::proto::body::{AcceptAnswer, JobAnswer, NewJob};
 use jobtop_core::proto::message::Message;
 use jobtop_core::proto::view::View;
 
@@ -37,6 +38,8 @@ pub(super) enum Effect {
     Deliver(Action),
     /// The daemon gave the job this id.
     Known(JobId),
+    /// The assigned job is ours, and this is what is to be run.
+    Accepted(Box<NewCommand>),
     /// The daemon will not have the job (any more).
     Refused(String),
     /// The daemon can't just now: [`Course::wake`] after a while.
@@ -75,6 +78,8 @@ pub(super) struct Course {
     new: NewJob,
     job: Option<JobId>,
     phase: Phase,
+    /// The job is assigned to us and not accepted yet.
+    assigned: bool,
     /// The job may have been created before.
     tried: bool,
     told: Report,
@@ -94,6 +99,7 @@ impl Course {
             new,
             job: None,
             phase: Phase::Offline,
+            assigned: false,
             tried: shared_key,
             told: Report::default(),
             bad_step: None,
@@ -109,6 +115,14 @@ impl Course {
         Self {
             job: Some(job),
             ..Self::new(new, false)
+        }
+    }
+
+    /// Takes a job that is assigned to us. Where that is refused it is somebody else's.
+    pub(super) fn accepting(job: JobId, new: NewJob) -> Self {
+        Self {
+            assigned: true,
+            ..Self::adopting(job, new)
         }
     }
 
@@ -157,6 +171,7 @@ impl Course {
         match message {
             Message::Ok { request_id, body } => match request_id.as_str() {
                 "create" => self.with_job(&body, |course, job| course.created(&job, whole)),
+                "accept" => self.accepted(&body, whole),
                 "adopt" => self.with_job(&body, |course, job| course.adopted(&job, whole)),
                 "look" => self.with_job(&body, |course, job| course.looked(&job, whole)),
                 "ack-pause" | "ack-resume" | "ack-cancel" => self.acknowledged(&request_id),
@@ -179,7 +194,13 @@ impl Course {
         }
         self.phase = Phase::Greeting;
         if let Some(job) = self.job {
-            return vec![Effect::Send(requests::adopt_job("adopt", &job.to_string()))];
+            let job = job.to_string();
+            let frame = if self.assigned {
+                requests::accept_job("accept", &job)
+            } else {
+                requests::adopt_job("adopt", &job)
+            };
+            return vec![Effect::Send(frame)];
         }
         let frame = requests::create_job("create", &self.new);
         if frame.len() > MAX_FRAME {
@@ -199,6 +220,27 @@ impl Course {
     ) -> Vec<Effect> {
         match serde_json::from_str::<JobAnswer>(body) {
             Ok(answer) => then(self, answer.job),
+            Err(error) => self.close(format!(
+                "the daemon's answer can't be understood ({error}); is it another version?"
+            )),
+        }
+    }
+
+    fn accepted(&mut self, body: &str, whole: &Report) -> Vec<Effect> {
+        match serde_json::from_str::<AcceptAnswer>(body) {
+            Ok(AcceptAnswer {
+                job,
+                command: Some(command),
+            }) => {
+                self.assigned = false;
+                // Where a daemon with another store asks for it again, it looks like this one.
+                self.new.job_type = job.job_type.clone();
+                self.new.name = Some(job.name.clone());
+                let mut effects = vec![Effect::Accepted(Box::new(command))];
+                effects.extend(self.adopted(&job, whole));
+                effects
+            }
+            Ok(_) => self.close("the daemon has no command for this job".to_owned()),
             Err(error) => self.close(format!(
                 "the daemon's answer can't be understood ({error}); is it another version?"
             )),

@@ -28,7 +28,7 @@ impl Course {
                 self.greet()
             }
             Some("adopt") if is(Code::JobFinished) => self.look(),
-            Some("create" | "adopt" | "look") => {
+            Some("create" | "accept" | "adopt" | "look") => {
                 let mut effects = self.close(error.message.clone());
                 effects.extend(self.go_on(whole));
                 effects

@@ -63,6 +63,7 @@ fn line(effect: &Effect) -> String {
         Effect::Deliver(action) => format!("deliver {}", action.word()),
         Effect::Known(_) => "known".to_owned(),
         Effect::Refused(why) => format!("refused: {why}"),
+        Effect::Accepted(command) => format!("accepted {:?}", command.line.argv),
         Effect::Rest => "rest".to_owned(),
         Effect::Over(Delivered::Yes) => "over".to_owned(),
         Effect::Over(Delivered::No(why)) => format!("over, not delivered: {why}"),

@@ -1,0 +1,201 @@
+//! The runner of one submitted command: a process of its own, which outlives the daemon.
+//!
+//! It accepts its job, and only when the daemon has that on its disk and says what is to be run does the command start. From then
+//! on it is a producer like any other: it reports through every outage and says the end.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use jobtop_client::Endpoint;
+use jobtop_client::reporter::{self, Delivered, End, Reporter};
+use jobtop_core::job::command::NewCommand;
+use jobtop_core::job::control::Action;
+use jobtop_core::job::progress::Report;
+use jobtop_core::proto::body::NewJob;
+use jobtop_core::{JobId, JobType, text};
+use jobtop_runner::ending::{self, Explained, Unstarted};
+use jobtop_runner::log_file::{Lost, Writer};
+use jobtop_runner::{GRACE, Start, attend, capture};
+use tokio::sync::mpsc;
+
+/// How long the daemon may be away before the command is accepted; it is started by another runner then.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the end is tried to be told: a machine that is being mended, or a disk that is being cleared.
+const FAREWELL: Duration = Duration::from_secs(24 * 3_600);
+/// How long what is left in a pipe is waited for when the command has ended but something of it still holds its output.
+const REST: Duration = Duration::from_millis(200);
+/// Bytes of a log.
+const LOG_BYTES: u64 = 16 << 20;
+
+/// The command line, which the daemon writes.
+#[derive(Debug, Parser)]
+#[command(name = "runner", no_binary_name = true)]
+struct Args {
+    #[arg(long)]
+    socket: PathBuf,
+    #[arg(long)]
+    data_dir: PathBuf,
+    #[arg(long, default_value_t = GRACE.as_secs_f64())]
+    grace: f64,
+    job: JobId,
+}
+
+/// Runs the command of a job to its end.
+pub(crate) fn main(args: &[OsString]) -> ExitCode {
+    let args = match Args::try_parse_from(args) {
+        Ok(args) => args,
+        Err(mistake) => {
+            let _ = mistake.print();
+            return ExitCode::from(2);
+        }
+    };
+    crate::logging::begin();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let done = runtime.map(|runtime| {
+        let done = runtime.block_on(run(&args));
+        runtime.shutdown_background();
+        done
+    });
+    match done {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(why)) => {
+            tracing::warn!(job = %args.job, "{why}");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            tracing::error!(job = %args.job, %error, "no runner can be started");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: &Args) -> Result<(), String> {
+    let endpoint = Endpoint::Unix(args.socket.clone());
+    let kind = JobType::new("command").map_err(|wrong| wrong.to_string())?;
+    let (reporter, mut actions, command) = reporter::accept(endpoint, args.job, NewJob::of(kind));
+    let mut refusal = reporter.refusal();
+    let command = tokio::select! {
+        Ok(command) = command => command,
+        Ok(why) = refusal.wait_for(Option::is_some) => {
+            return Err(why.clone().unwrap_or_default());
+        }
+        () = tokio::time::sleep(PATIENCE) => return Err("the daemon did not answer".to_owned()),
+    };
+    let end = carry_out(args, command, &reporter, &mut actions).await;
+    match reporter.finish(end, FAREWELL).await {
+        Delivered::Yes => Ok(()),
+        Delivered::No(why) => Err(format!(
+            "the daemon was not told how the command ended: {why}"
+        )),
+    }
+}
+
+/// Runs the command to its end, which it answers with.
+async fn carry_out(
+    args: &Args,
+    command: NewCommand,
+    reporter: &Reporter,
+    actions: &mut mpsc::Receiver<Action>,
+) -> End {
+    let words: Vec<OsString> = command
+        .line
+        .argv
+        .iter()
+        .map(|word| word.as_ref().into())
+        .collect();
+    let program = command.line.argv.first().map_or("", |word| word);
+    let program = text::clean_within(program, text::NAME_CHARS).into_owned();
+    let cwd = PathBuf::from(command.line.cwd.as_deref().unwrap_or("/"));
+    if let Err(error) = std::fs::read_dir(&cwd) {
+        return attend::unstarted(no_place(&cwd, &error));
+    }
+    let variables = |env: jobtop_core::job::command::Environment| {
+        env.0
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect()
+    };
+    let started = jobtop_runner::start(&Start {
+        argv: words,
+        hidden: vec![attend::SECRET],
+        grace: Duration::try_from_secs_f64(args.grace).unwrap_or(GRACE),
+        cwd: Some(cwd),
+        env: command.env.map(variables),
+        captured: true,
+        in_front: false,
+    });
+    let mut running = match started {
+        Ok(running) => running,
+        Err(error) => {
+            let why = Unstarted::of(&error);
+            return attend::unstarted(ending::explain_unstarted(&program, why, &error));
+        }
+    };
+    let path = log_path(&args.data_dir, args.job);
+    let (lost, mut losses) = mpsc::channel(1);
+    let log = match Writer::open(&path, LOG_BYTES) {
+        Ok(log) => Some(log),
+        Err(error) => {
+            unlogged(reporter, &Lost::Failed(error));
+            None
+        }
+    };
+    let mut keeping = match running.output.take() {
+        Some(output) => tokio::spawn(capture::keep(output, log, lost)),
+        None => return End::Gone,
+    };
+    let ending = {
+        let mut along = std::pin::pin!(attend::go_along(reporter, &mut running, actions));
+        loop {
+            tokio::select! {
+                ending = &mut along => break ending,
+                Some(what) = losses.recv() => unlogged(reporter, &what),
+            }
+        }
+    };
+    // What it wrote last is still in the pipe; what it left running may hold the pipe for ever.
+    let _ = tokio::time::timeout(REST, &mut keeping).await;
+    match ending {
+        Some(ending) => attend::end_of(&program, ending, capture::last_lines(&path)),
+        None => attend::unstarted(ending::explain_unstarted(
+            &program,
+            Unstarted::Other,
+            &io::Error::other("its runner failed"),
+        )),
+    }
+}
+
+/// Where the log of a job lies while it runs.
+pub(crate) fn log_path(data: &Path, job: JobId) -> PathBuf {
+    data.join("logs").join(format!("{job}.log"))
+}
+
+fn unlogged(reporter: &Reporter, why: &Lost) {
+    reporter.update(Report {
+        message: Some(why.to_string().into()),
+        ..Report::default()
+    });
+}
+
+fn no_place(cwd: &Path, error: &io::Error) -> Explained {
+    let shown = cwd.to_string_lossy();
+    let shown = text::clean_within(&shown, text::NAME_CHARS);
+    let why = match error.kind() {
+        io::ErrorKind::NotFound => "is not there any more",
+        io::ErrorKind::NotADirectory => "is no directory",
+        _ => "can't be entered",
+    };
+    Explained {
+        code: "no_directory",
+        error: format!("Its working directory {shown} {why}"),
+        suggestion: "Make the directory, or submit the command again from another",
+        exit_code: Some(Unstarted::Other.shell_code().into()),
+        signal: None,
+    }
+}
