@@ -61,6 +61,7 @@ impl Watcher for Nobody {
     const KEEPS_TEXT: bool = true;
     fn drawn(&mut self, _: Drawn<'_>) {}
     fn lines(&mut self, _: u64, _: u64, _: &[u8]) {}
+    fn erased(&mut self, _: u64) {}
     fn progress(&mut self, _: osc::Progress) {}
 }
 

@@ -36,6 +36,8 @@ pub(super) trait Watcher {
     fn drawn(&mut self, drawn: Drawn<'_>);
     /// Whole lines, the first of them in that row.
     fn lines(&mut self, first: u64, ups: u64, block: &[u8]);
+    /// What stood in that row was taken away.
+    fn erased(&mut self, row: u64);
     /// An OSC 9;4 sequence.
     fn progress(&mut self, said: osc::Progress);
 }
@@ -215,6 +217,15 @@ impl<W: Watcher> Rows<W> {
         self.column = column;
     }
 
+    fn erase_right(&mut self) {
+        let column = self.column;
+        self.row_mut().cells.truncate(column);
+        self.end = self.end.min(column);
+        if column == 0 {
+            self.watcher.erased(self.number());
+        }
+    }
+
     fn newline(&mut self) {
         self.returned = false;
         self.finish(false);
@@ -345,23 +356,18 @@ impl<W: Watcher> Screen for Rows<W> {
                 self.ups += 1;
                 self.place(line, usize::from(column).min(self.width));
             }
-            Control::EraseRight => {
-                let column = self.column;
-                self.row_mut().cells.truncate(column);
-                self.end = self.end.min(column);
-            }
+            Control::EraseRight => self.erase_right(),
             Control::EraseLine => {
                 self.leave();
                 self.row_mut().cells.clear();
+                self.watcher.erased(self.number());
             }
             Control::EraseBelow => {
-                let column = self.column;
-                self.row_mut().cells.truncate(column);
-                self.end = self.end.min(column);
+                self.erase_right();
                 if self.in_placed.is_none() {
-                    let below = self.at + 1;
-                    for row in self.flow.iter_mut().skip(below) {
+                    for (index, row) in self.flow.iter_mut().enumerate().skip(self.at + 1) {
                         row.cells.clear();
+                        self.watcher.erased(self.first + index as u64);
                     }
                 }
             }

@@ -48,8 +48,10 @@ struct Seen {
     from: f64,
     /// It has shown that it is a bar.
     trusted: bool,
-    /// The cursor went on below it and did not come back.
+    /// The cursor went on below it and did not come back, or other words stand in its place.
     left: bool,
+    /// It was taken away from where it stood: it may be drawn again, there or elsewhere.
+    erased: bool,
 }
 
 impl Seen {
@@ -62,7 +64,7 @@ impl Seen {
     }
 
     fn counts(&self) -> bool {
-        self.trusted && !self.left && self.falls < FALLS
+        self.trusted && !self.left && !self.erased && self.falls < FALLS
     }
 }
 
@@ -76,6 +78,9 @@ pub(super) struct Track {
     told: Option<(Key, u32)>,
     osc: Option<Progress>,
     osc_highest: f64,
+    /// The highest percentage of this part.
+    floor: f64,
+    floor_part: u32,
     /// The row of the last line that was no bar, and whether that line may be a file's name.
     named: Option<u64>,
     /// rsync says of many files, one after the other: done and all.
@@ -90,26 +95,25 @@ impl Track {
         let bar = self
             .told
             .and_then(|(key, _)| self.seen.iter().find(|seen| seen.key == key));
-        if self.part == 0 && self.osc.is_none() {
+        if self.part == 0 {
             return None;
         }
         let mut said = Said {
             part: self.part,
             ..Said::default()
         };
-        if bar.is_none() && self.osc.is_none() {
-            // What was taken for a bar turned out to be none.
-            said.state = State::Gone;
-        }
         if let Some(seen) = bar {
             said.progress = seen.bar.progress.map(|_| seen.highest);
             said.items = seen.bar.items;
-            said.bytes = seen.bar.bytes;
+            let is_percentage = seen.bar.trust == Trust::Number && seen.bar.progress.is_some();
+            said.bytes = seen.bar.bytes.filter(|_| !is_percentage);
             said.step.clone_from(&seen.bar.label);
         }
         let percent = |percent: Option<f64>| percent.map(|_| self.osc_highest);
         match self.osc {
-            None => {}
+            // Taken away, or what was taken for a bar turned out to be none.
+            None | Some(Progress::Gone) if bar.is_none() => said.state = State::Gone,
+            None | Some(Progress::Gone) => {}
             Some(Progress::Normal(value)) => said.progress = percent(value).or(said.progress),
             Some(Progress::Error(value)) => {
                 said.progress = percent(value).or(said.progress);
@@ -123,9 +127,32 @@ impl Track {
                 said.progress = None;
                 said.state = State::Indeterminate;
             }
-            Some(Progress::Gone) => said.state = State::Gone,
+        }
+        if self.floor_part == self.part {
+            said.progress = said.progress.map(|progress| progress.max(self.floor));
         }
         Some(said)
+    }
+
+    /// Remembers how high the percentage of this part has been.
+    fn keep_up(&mut self) {
+        if self.floor_part != self.part {
+            self.floor_part = self.part;
+            self.floor = 0.0;
+        }
+        if let Some(progress) = self.said().and_then(|said| said.progress) {
+            self.floor = progress;
+        }
+    }
+
+    /// The percentage that OSC 9;4 says at present.
+    fn osc_percent(&self) -> Option<f64> {
+        match self.osc? {
+            Progress::Normal(percent) | Progress::Error(percent) | Progress::Paused(percent) => {
+                percent.map(|_| self.osc_highest)
+            }
+            Progress::Gone | Progress::Indeterminate => None,
+        }
     }
 
     /// A drawing that is not complete yet, but stands there for a while.
@@ -152,11 +179,7 @@ impl Track {
         } else {
             Key::Shape(bar.shape)
         };
-        let known = self.seen.iter().position(|seen| {
-            seen.key == key
-                // The first drawing of a row of several was taken for a line.
-                || (matches!(key, Key::Row(row) if row == seen.row) && seen.bar.shape == bar.shape)
-        });
+        let known = self.known(key, &bar);
         let index = if let Some(index) = known {
             self.again(index, key, bar, &drawn);
             index
@@ -169,7 +192,34 @@ impl Track {
         seen.last = self.drawings;
         seen.last_ms = self.now_ms;
         seen.left = false;
+        seen.erased = false;
         self.choose();
+        self.keep_up();
+    }
+
+    /// Which of the bars that are there this one is.
+    fn known(&self, key: Key, bar: &Bar) -> Option<usize> {
+        let alike = |seen: &Seen| {
+            seen.bar.shape == bar.shape
+                && letters(seen.bar.label.as_deref()) == letters(bar.label.as_deref())
+        };
+        let find = |is: &dyn Fn(&Seen) -> bool| self.seen.iter().position(is);
+        find(&|seen| seen.key == key && alike(seen))
+            // Something was printed above it, and it moved down.
+            .or_else(|| {
+                find(&|seen| {
+                    seen.erased
+                        && alike(seen)
+                        && exact(bar).is_none_or(|percent| percent >= seen.raw)
+                })
+            })
+            // The first drawing of a row of several was taken for a line.
+            .or_else(|| {
+                find(&|seen| {
+                    matches!(key, Key::Row(row) if row == seen.row) && seen.bar.shape == bar.shape
+                })
+            })
+            .or_else(|| find(&|seen| seen.key == key))
     }
 
     fn first(&mut self, key: Key, bar: Bar, drawn: &Drawn<'_>) -> usize {
@@ -202,6 +252,7 @@ impl Track {
             grown: 0,
             from: percent,
             left: false,
+            erased: false,
         });
         self.seen.len() - 1
     }
@@ -223,7 +274,9 @@ impl Track {
         } else if fall > 1.0 && bar.trust != Trust::Known {
             seen.falls += 1;
         }
-        if bar.trust != Trust::Known && !seen.trusted {
+        if bar.trust == Trust::Known {
+            seen.trusted = true;
+        } else if !seen.trusted {
             show(seen, &bar, percent, drawn.redrawn, self.now_ms);
         }
         seen.raw = percent;
@@ -257,6 +310,9 @@ impl Track {
             if bar.of_file {
                 self.files = bar.files;
             }
+            if bar.of_file && total > 1 {
+                bar.bytes = None;
+            }
             if !bar.of_file || total > 1 {
                 bar.items = Some((done, Some(total)));
             }
@@ -270,6 +326,7 @@ impl Track {
             };
             bar.progress = Some(((done as f64 + within) * 100.0 / total as f64).min(100.0));
             bar.items = Some((done, Some(total)));
+            bar.bytes = None;
         }
     }
 
@@ -290,16 +347,28 @@ impl Track {
                 (done, if done { 0 } else { seen.restarts + unsure }, order)
             });
         let told = best.map(|seen| (seen.key, seen.restarts));
+        // A bar that is taken away, and nothing in its place, has still said what it said; and where all are done the
+        // outermost is, too.
+        let all_done = best.is_some_and(Seen::is_done);
+        let stays = self.seen.iter().any(|seen| {
+            self.told == Some((seen.key, seen.restarts))
+                && seen.falls < FALLS
+                && (best.is_none() || (all_done && seen.counts() && seen.is_done()))
+        });
+        if stays {
+            return;
+        }
         if let Some((key, _)) = told
             && told != self.told
         {
             // Only the name by which it is known has changed: the bar is the same.
             let same = self.told.is_some_and(|(old, rounds)| {
-                matches!((old, key), (Key::Shape(_), Key::Row(_)))
+                matches!(key, Key::Row(_))
                     && !self.seen.iter().any(|seen| seen.key == old)
                     && told.is_some_and(|(_, now)| now == rounds)
             });
-            if !same {
+            // Where OSC 9;4 says how far it is, that says what a step is, too.
+            if !same && (self.part == 0 || self.osc_percent().is_none()) {
                 self.part += 1;
             }
         }
@@ -406,6 +475,22 @@ impl Watcher for Track {
         }
         if let Some(bar) = forms::read(drawn.text, true) {
             self.take(bar, drawn);
+            return;
+        }
+        let words = !drawn.text.trim().is_empty();
+        for seen in &mut self.seen {
+            if seen.key == Key::Row(drawn.row) {
+                seen.erased = true;
+                seen.left |= words;
+            }
+        }
+    }
+
+    fn erased(&mut self, row: u64) {
+        for seen in &mut self.seen {
+            if seen.key == Key::Row(row) {
+                seen.erased = true;
+            }
         }
     }
 
@@ -437,22 +522,20 @@ impl Watcher for Track {
         | Progress::Error(Some(percent))
         | Progress::Paused(Some(percent)) = said
         {
-            let begins = !matches!(
-                self.osc,
-                Some(
-                    Progress::Normal(_)
-                        | Progress::Error(_)
-                        | Progress::Paused(_)
-                        | Progress::Indeterminate
-                )
-            );
-            if begins || percent < self.osc_highest - NEW_STEP {
+            let before = self.osc_percent().or_else(|| self.said()?.progress);
+            if self.part == 0 || before.is_some_and(|before| percent < before - NEW_STEP) {
                 self.part += 1;
+                self.osc_highest = percent;
+            } else if self.osc_percent().is_none() {
                 self.osc_highest = percent;
             }
             self.osc_highest = self.osc_highest.max(percent);
         }
         self.osc = Some(said);
+        if self.part == 0 && said == Progress::Indeterminate {
+            self.part = 1;
+        }
+        self.keep_up();
     }
 }
 

@@ -10,7 +10,7 @@ pub(super) fn read(line: &str) -> Option<Bar> {
         return None;
     }
     let inside = scan.until("] ")?;
-    if !inside.contains(['=', '>'])
+    if inside.len() < 3
         || !inside
             .bytes()
             .all(|byte| matches!(byte, b'=' | b'>' | b' '))

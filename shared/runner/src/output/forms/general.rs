@@ -94,13 +94,33 @@ fn percent(line: &str, in_place: bool) -> Option<Bar> {
             continue;
         }
         let head = &line[..start];
-        let mut bar = shaped(head, "%").percent(value);
+        let mut bar = shaped(label(head), "%").percent(value);
         if in_place {
             bar = bar.label(label(head));
+            if is_drawn(line) {
+                bar.trust = Trust::Known;
+            }
+        } else {
+            bar.shape = shaped(head, "%").shape;
         }
         return Some(bar);
     }
     None
+}
+
+/// Whether a bar is drawn in the line: a run of what bars are made of.
+fn is_drawn(line: &str) -> bool {
+    let made_of = |c: char| {
+        matches!(
+            c,
+            '=' | '#' | '>' | '━' | '╸' | '╺' | '─' | '⣿' | '■' | '▰' | '▱' | '•'
+        ) || ('▀'..='▟').contains(&c)
+    };
+    let mut run = 0;
+    line.chars().any(|c| {
+        run = if made_of(c) { run + 1 } else { 0 };
+        run >= 5
+    })
 }
 
 /// `[n/m]`, `(n/m)`, `n/m`, `n of m`, with a total that is not smaller.
@@ -193,6 +213,7 @@ fn number(line: &str) -> Option<Bar> {
 
 /// The name before a bar, without what draws it; none where it is more than a name.
 fn label(head: &str) -> &str {
+    let head = head.trim_start_matches(|c: char| !c.is_alphanumeric());
     let end = head
         .find(|c: char| !(c.is_alphanumeric() || matches!(c, ' ' | '_' | '-' | '.' | '/' | '\'')))
         .unwrap_or(head.len());

@@ -149,14 +149,14 @@ fn known_programs_are_read_wherever_they_stand() {
 #[test]
 fn general_forms_are_read_where_they_may_be_a_bar() {
     for (line, expected) in [
-        ("######   16.9%", "? 16.9%"),
-        ("Work ━━━╸━━━━ 24% 0:00:01", "? 24.0% Work"),
+        ("######   16.9%", "! 16.9%"),
+        ("Work ━━━╸━━━━ 24% 0:00:01", "! 24.0% Work"),
         ("[15/20] cc -o x.o x.c", "? 75.0% 15/20i"),
         ("Step 3/7 : RUN make", "? 42.9% 3/7i Step"),
         ("(3/7) foo", "? 42.9% 3/7i"),
         ("Reading 120 of 480 rows", "? 25.0% 120/480i Reading"),
         ("Progress: 45%", "? 45.0% Progress"),
-        ("[=====>-----] 45%", "? 45.0%"),
+        ("[=====>-----] 45%", "! 45.0%"),
     ] {
         assert_eq!(brief(line, true).as_deref(), Some(expected), "{line}");
     }
