@@ -14,6 +14,7 @@ mod pipelines;
 mod producers;
 mod queue;
 mod reattach;
+mod report;
 mod runner;
 mod said;
 mod screen;

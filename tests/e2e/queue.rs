@@ -521,10 +521,7 @@ fn secrets_of_a_command_are_nowhere_and_its_audit_is_there_before_it_runs() {
     });
     assert_eq!(kept(), 1);
     let said = daemon.get("/api/jobs").text() + &daemon.get(&format!("/api/jobs/{job}")).text();
-    assert!(
-        !said.contains("s3cr3t"),
-        "{said}"
-    );
+    assert!(!said.contains("s3cr3t"), "{said}");
     let runner = wait::until("its runner", || home.process("jobtopd", &job));
     let shown = process::command_line(runner).join(" ");
     assert!(

@@ -3,6 +3,7 @@
 //! stdout carries the answer alone; everything else is said on stderr.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
@@ -18,6 +19,7 @@ mod ids;
 mod list;
 mod mistake;
 pub(crate) mod print;
+mod report;
 mod run;
 mod screen;
 mod show;
@@ -70,6 +72,8 @@ enum Command {
     Attach(screen::Args),
     /// Run a command now, here, as a job; its output, exit code and input are untouched
     Run(run::Args),
+    /// Report a job from a shell script
+    Report(report::Args),
     /// List the jobs that run, and those that ended in the last 24 hours
     Ls(list::Args),
     /// Show everything that is known of a job
@@ -125,6 +129,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     match command {
         Command::Attach(args) => screen::attach(&args, global),
         Command::Run(args) => run::main(args, global),
+        Command::Report(args) => block_on(report::main(args, global)),
         Command::Ls(args) => block_on(list::main(&args, global)),
         Command::Show(args) => block_on(show::main(&args, global)),
         Command::Wait(args) => block_on(wait::main(&args, global)),
@@ -146,4 +151,10 @@ pub(crate) fn block_on<T>(command: impl Future<Output = Result<T, Failure>>) -> 
         .build()
         .map_err(|error| Failure::failed(format!("No runtime could be made: {error}")))?;
     runtime.block_on(command)
+}
+
+/// The name of this machine, as jobs say where they are worked on.
+pub(crate) fn host() -> Option<Arc<str>> {
+    let name = rustix::system::uname().nodename().to_str().ok()?.to_owned();
+    (!name.is_empty()).then(|| name.into())
 }
