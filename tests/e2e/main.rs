@@ -12,6 +12,7 @@ mod manuals;
 mod network;
 mod pipelines;
 mod producers;
+mod progress;
 mod queue;
 mod reattach;
 mod report;

@@ -26,8 +26,6 @@ use tokio::sync::mpsc;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long the end is tried to be told: a machine that is being mended, or a disk that is being cleared.
 const FAREWELL: Duration = Duration::from_secs(24 * 3_600);
-/// How long what is left in a pipe is waited for when the command has ended but something of it still holds its output.
-const REST: Duration = Duration::from_millis(200);
 /// Bytes of a log.
 const LOG_BYTES: u64 = 16 << 20;
 
@@ -146,10 +144,10 @@ async fn carry_out(
             None
         }
     };
-    let mut keeping = match running.output.take() {
-        Some(output) => tokio::spawn(capture::keep(output, log, lost)),
-        None => return End::Gone,
-    };
+    if let Some(output) = running.output.take() {
+        // It goes on while the end is being told: what the command left running may still write.
+        tokio::spawn(capture::keep(output, log, lost));
+    }
     let ending = {
         let mut along = std::pin::pin!(attend::go_along(reporter, &mut running, actions));
         loop {
@@ -159,10 +157,8 @@ async fn carry_out(
             }
         }
     };
-    // What it wrote last is still in the pipe; what it left running may hold the pipe for ever.
-    let _ = tokio::time::timeout(REST, &mut keeping).await;
     match ending {
-        Some(ending) => attend::end_of(&program, ending, capture::last_lines(&path)),
+        Some(ending) => attend::end_of(&program, ending, running.last_lines()),
         None => attend::unstarted(ending::explain_unstarted(
             &program,
             Unstarted::Other,

@@ -2,40 +2,50 @@
 //! ending becomes the job's. Shared by all who run commands: `jobtop run`, and the runner of a queued one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jobtop_client::reporter::{End, Reporter};
 use jobtop_core::job::control::Action;
-use jobtop_core::job::progress::{CountsReport, Report};
+use jobtop_core::job::progress::Report;
 use jobtop_core::proto::body::FailBody;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
 
+use crate::choose::Chooser;
 use crate::ending::{self, Explained};
-use crate::observe::{self, Reading};
 use crate::{Cause, Ending, Running, Tell};
 
 /// What a child must not find in its environment.
 pub const SECRET: &str = "JOBTOP_TOKEN";
+/// How long what the command said last is waited for once it has ended: something that it left running may hold its streams.
+pub const REST: Duration = Duration::from_millis(200);
 
 /// Reports until the command has ended. `None` if the task that runs it ended without a word, which would be a fault of ours.
 ///
-/// Cancel-safe: everything that goes on is kept in the arguments.
+/// What was chosen to be told so far is kept in the future: to be polled to its end.
 pub async fn go_along(
     reporter: &Reporter,
     running: &mut Running,
     actions: &mut mpsc::Receiver<Action>,
 ) -> Option<Ending> {
-    loop {
+    let mut chooser = Chooser::new();
+    let ending = loop {
         tokio::select! {
             told = running.tells.recv() => match told? {
-                Tell::Ended(ending) => return Some(ending),
-                tell => put(reporter, tell),
+                Tell::Ended(ending) => break ending,
+                tell => put(reporter, &mut chooser, tell),
             },
             Some(action) = actions.recv() => {
                 // The runner that is gone has said the end already.
                 let _ = running.asks.send(action).await;
             }
         }
+    };
+    let rest = Instant::now() + REST;
+    while let Ok(Some(tell)) = timeout_at(rest, running.tells.recv()).await {
+        put(reporter, &mut chooser, tell);
     }
+    Some(ending)
 }
 
 /// The job's end that follows from the command's; `last_lines` are what it said last, where that is known.
@@ -57,9 +67,17 @@ pub fn unstarted(explained: Explained) -> End {
     End::Failed(body(explained))
 }
 
-fn put(reporter: &Reporter, tell: Tell) {
+fn put(reporter: &Reporter, chooser: &mut Chooser, tell: Tell) {
+    let chosen = match &tell {
+        Tell::Progress(reading) => chooser.seen(reading),
+        Tell::Said(said) => chooser.output(said),
+        _ => None,
+    };
+    if let Some(report) = chosen {
+        reporter.update(report);
+    }
     match tell {
-        Tell::Progress(reading) => reporter.update(progress(reading)),
+        Tell::Told(told) => reporter.update(chooser.told(told)),
         Tell::Message(message) => reporter.update(Report {
             message: Some(message.into()),
             ..Report::default()
@@ -72,21 +90,8 @@ fn put(reporter: &Reporter, tell: Tell) {
             };
             reporter.acknowledge(answer.action, answer.ok, Some(message));
         }
-        // Taken out by the caller.
-        Tell::Ended(_) => {}
-    }
-}
-
-fn progress(reading: Reading) -> Report {
-    Report {
-        progress: Some(reading.progress),
-        metrics: Some(CountsReport {
-            total_bytes: Some(reading.total_bytes),
-            processed_bytes: Some(reading.processed_bytes),
-            ..CountsReport::default()
-        }),
-        progress_source: Some(observe::SOURCE.into()),
-        ..Report::default()
+        // Chosen from above, or taken out by the caller.
+        Tell::Progress(_) | Tell::Said(_) | Tell::Ended(_) => {}
     }
 }
 

@@ -1,14 +1,16 @@
 //! Runs a command as a job: its own process group, what can be seen of it in `/proc`, and the ladder of control.
 //!
 //! Linux only. A runner is a producer: [`attend`] puts what there is to say of a command into the reports of a
-//! `jobtop_client` reporter; nothing else here knows the daemon or the wire. Pure are [`observe`], [`ladder`], [`ending`] and [`proc::parse`]; the rest does what they decide.
+//! `jobtop_client` reporter; nothing else here knows the daemon or the wire. Pure are [`observe`], [`output`], [`choose`], [`ladder`], [`ending`] and [`proc::parse`]; the rest does what they decide.
 
 pub mod attend;
 pub mod capture;
 pub mod census;
+pub mod choose;
 pub mod detach;
 pub mod ending;
 mod exec;
+mod hear;
 pub mod ladder;
 mod leader;
 pub mod log_file;

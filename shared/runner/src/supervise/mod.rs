@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jobtop_core::job::control::Action;
@@ -13,9 +14,11 @@ use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+use crate::capture::Output;
 use crate::census::Census;
 use crate::ending::Exit;
 use crate::exec;
+use crate::hear::{Ear, Last};
 use crate::ladder::{Effect, Ladder, Look, Push};
 use crate::leader::{Change, Leader, signal_member};
 use crate::proc::Proc;
@@ -62,10 +65,19 @@ pub struct Running {
     pub pid: u32,
     /// For what is asked of it.
     pub asks: mpsc::Sender<Action>,
-    /// What there is to say of it; closed after [`Tell::Ended`].
+    /// What there is to say of it; closed after [`Tell::Ended`] once what it said last is told.
     pub tells: mpsc::Receiver<Tell>,
     /// What it writes to its stdout and stderr, in the order it wrote it, where that is captured.
-    pub output: Option<pipe::Receiver>,
+    pub output: Option<Output>,
+    last: Last,
+}
+
+impl Running {
+    /// The last lines of what it wrote, where that comes through our hands.
+    #[must_use]
+    pub fn last_lines(&self) -> Option<Vec<Arc<str>>> {
+        self.last.lines()
+    }
 }
 
 /// Starts the command at once. Must be called within a tokio runtime with its time and I/O drivers.
@@ -99,6 +111,11 @@ pub fn start(start: &Start) -> io::Result<Running> {
     let census = || Census::new(proc.clone(), pid).adopting(adopter);
     let (asks, asked) = mpsc::channel(8);
     let (tell, tells) = mpsc::channel(32);
+    let last = Last::default();
+    let output = output.map(|pipe| Output {
+        pipe,
+        ear: Ear::new(tell.clone(), last.clone()),
+    });
     let supervisor = Supervisor {
         watch: Watch::new(proc.clone(), census()),
         census: census(),
@@ -118,6 +135,7 @@ pub fn start(start: &Start) -> io::Result<Running> {
         asks,
         tells,
         output,
+        last,
     })
 }
 

@@ -6,12 +6,18 @@ use crate::ending::Exit;
 use crate::exec;
 use crate::ladder::Answer;
 use crate::observe::Reading;
+use crate::output::Said;
+use crate::output::channel::Told;
 
 /// Something to say of a command.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Tell {
-    /// How far it is.
+    /// How far it is, seen from outside.
     Progress(Reading),
+    /// How far it is by what its output says.
+    Said(Said),
+    /// What it says on the descriptor made for that.
+    Told(Told),
     /// What it does just now; empty when there is nothing to say any more.
     Message(String),
     /// What came of a request.
