@@ -1,20 +1,29 @@
-//! The daemon seen from a running command: started if none answers, and spoken of on stderr once if it can't be had.
+//! The daemon seen from work that goes on without it: started if none answers, and spoken of on stderr once if it can't be
+//! had; and the farewell, when the work has ended.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use jobtop_client::link::LinkState;
-use jobtop_client::reporter::Reporter;
+use jobtop_client::reporter::{Delivered, End, Reporter};
 use jobtop_core::{JobId, text};
 use tokio::sync::watch;
 
 use crate::cli::{Global, daemon, print, target};
 use crate::exit::Failure;
 
+/// How long the end of a job may take to reach the daemon, once the work has ended.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// The same where no daemon was reached so far.
+const SHORT_FAREWELL: Duration = Duration::from_millis(300);
+
 /// The start of the local daemon while it goes on.
 type Starting = Pin<Box<dyn Future<Output = Result<(), Failure>>>>;
 
 /// What is known of the daemon.
-pub(super) struct Contact {
+pub(crate) struct Contact {
+    /// What goes on whatever becomes of the daemon, as the beginning of a sentence.
+    work: &'static str,
     state: watch::Receiver<LinkState>,
     refusal: watch::Receiver<Option<String>>,
     job_id: watch::Receiver<Option<JobId>>,
@@ -26,9 +35,10 @@ pub(super) struct Contact {
 }
 
 impl Contact {
-    /// Of this reporter. Where a target is given, that daemon is somebody else's to start.
-    pub(super) fn of(reporter: &Reporter, global: &Global) -> Self {
+    /// Of this reporter; `work` is what goes on: "the command runs". Where a target is given, that daemon is somebody else's to start.
+    pub(crate) fn of(reporter: &Reporter, global: &Global, work: &'static str) -> Self {
         Self {
+            work,
             state: reporter.state(),
             refusal: reporter.refusal(),
             job_id: reporter.job_id(),
@@ -38,21 +48,16 @@ impl Contact {
         }
     }
 
-    /// Whether somebody was told that this job is not seen.
-    pub(super) fn has_spoken(&self) -> bool {
-        self.said
-    }
-
     /// Does what there is to do for the contact, until something was said of it. Nothing is lost when this is dropped
     /// while it waits: what goes on is kept in `self`.
-    pub(super) async fn keep(&mut self) {
+    pub(crate) async fn keep(&mut self) {
         loop {
             let spoken = self.said;
             tokio::select! {
                 begun = finish(&mut self.starting) => {
                     self.starting = None;
                     if let Err(failure) = begun {
-                        self.say(&format!("{failure}; the command runs, and is shown once a daemon answers"));
+                        self.say(&format!("{failure}; {}, and is shown once a daemon answers", self.work));
                     }
                 }
                 Ok(()) = self.state.changed() => self.state_changed(),
@@ -80,7 +85,8 @@ impl Contact {
                 }));
             }
             None => self.say(&format!(
-                "{reason}; the command runs, and is shown once a daemon answers"
+                "{reason}; {}, and is shown once a daemon answers",
+                self.work
             )),
         }
     }
@@ -90,7 +96,8 @@ impl Contact {
         if let Some(why) = why {
             let why = text::clean(&why);
             self.say(&format!(
-                "the daemon does not take this job ({why}); the command runs unseen"
+                "the daemon does not take this job ({why}); {} unseen",
+                self.work
             ));
         }
     }
@@ -99,6 +106,33 @@ impl Contact {
         if !std::mem::replace(&mut self.said, true) {
             print::note(&format!("jobtop: {what}"));
         }
+    }
+}
+
+/// Says the end to the daemon and waits for its word, not for long where nobody was reached.
+pub(crate) async fn farewell(reporter: Reporter, mut contact: Contact, end: End) {
+    let known = reporter.job_id().borrow().is_some();
+    let patience = if contact.said && !known {
+        SHORT_FAREWELL
+    } else {
+        FAREWELL
+    };
+    let mut finish = std::pin::pin!(reporter.finish(end, patience));
+    let delivered = tokio::select! {
+        delivered = &mut finish => delivered,
+        // It was said just now that no daemon can be had.
+        () = contact.keep() => match tokio::time::timeout(SHORT_FAREWELL, &mut finish).await {
+            Ok(delivered) => delivered,
+            Err(_) => return,
+        }
+    };
+    if let Delivered::No(why) = delivered
+        && !contact.said
+    {
+        let why = text::clean(&why);
+        print::note(&format!(
+            "jobtop: the daemon was not told how it ended ({why})"
+        ));
     }
 }
 

@@ -5,11 +5,10 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jobtop_client::Endpoint;
-use jobtop_client::reporter::{Delivered, End, Reporter, report};
+use jobtop_client::reporter::{Reporter, report};
 use jobtop_core::job::control::Action;
 use jobtop_core::proto::body::NewJob;
 use jobtop_core::{JobType, UserId, text};
@@ -20,14 +19,10 @@ use tokio::sync::mpsc;
 use crate::cli::{Global, print, target};
 use crate::exit::Failure;
 
-mod contact;
+pub(crate) mod contact;
 
 use contact::Contact;
 
-/// How long the end of a job may take to reach the daemon, once the command has ended.
-const FAREWELL: Duration = Duration::from_secs(2);
-/// The same where no daemon was reached so far.
-const SHORT_FAREWELL: Duration = Duration::from_millis(300);
 /// Our own failure, as `env` and `timeout` say it.
 const OUR_FAILURE: u8 = 125;
 
@@ -101,7 +96,7 @@ async fn run(args: Args, endpoint: Endpoint, global: &Global) -> u8 {
         in_front: true,
     });
     let (reporter, actions) = report(endpoint, new_job(args));
-    let contact = Contact::of(&reporter, global);
+    let contact = Contact::of(&reporter, global, "the command runs");
     let beside = Beside { reporter, contact };
     match started {
         Ok(running) => beside.go_along(running, actions, &program).await,
@@ -109,7 +104,8 @@ async fn run(args: Args, endpoint: Endpoint, global: &Global) -> u8 {
             let why = Unstarted::of(&error);
             let explained = ending::explain_unstarted(&program, why, &error);
             print::note(&format!("jobtop: {}", explained.error));
-            beside.end(attend::unstarted(explained)).await;
+            let end = attend::unstarted(explained);
+            contact::farewell(beside.reporter, beside.contact, end).await;
             why.shell_code()
         }
     }
@@ -122,15 +118,10 @@ fn new_job(args: Args) -> NewJob {
     new.user_id = args.user;
     new.queue = args.queue.map(Into::into);
     new.tags = (!args.tags.is_empty()).then(|| args.tags.into_iter().map(Into::into).collect());
-    new.host = host();
+    new.host = crate::cli::host();
     // A command says nothing of its steps, so a type's default steps would stand still at the first, which is untrue.
     new.steps = Some(vec!["Processing".into()]);
     new
-}
-
-fn host() -> Option<Arc<str>> {
-    let name = rustix::system::uname().nodename().to_str().ok()?.to_owned();
-    (!name.is_empty()).then(|| name.into())
 }
 
 /// What goes along with a command that runs.
@@ -160,40 +151,9 @@ impl Beside {
         let Some(ending) = ending else {
             return OUR_FAILURE;
         };
-        self.end(attend::end_of(program, ending, None)).await;
+        let end = attend::end_of(program, ending, None);
+        contact::farewell(self.reporter, self.contact, end).await;
         jobtop_runner::die_likewise(ending);
         ending.exit.shell_code()
-    }
-
-    /// Says the end to the daemon and waits for its word, not for long where nobody was reached.
-    async fn end(self, end: End) {
-        let Self {
-            reporter,
-            mut contact,
-        } = self;
-        let known = reporter.job_id().borrow().is_some();
-        let lost = |contact: &Contact| contact.has_spoken() && !known;
-        let patience = if lost(&contact) {
-            SHORT_FAREWELL
-        } else {
-            FAREWELL
-        };
-        let mut finish = std::pin::pin!(reporter.finish(end, patience));
-        let delivered = tokio::select! {
-            delivered = &mut finish => delivered,
-            // It was said just now that no daemon can be had.
-            () = contact.keep() => match tokio::time::timeout(SHORT_FAREWELL, &mut finish).await {
-                Ok(delivered) => delivered,
-                Err(_) => return,
-            }
-        };
-        if let Delivered::No(why) = delivered
-            && !contact.has_spoken()
-        {
-            let why = text::clean(&why);
-            print::note(&format!(
-                "jobtop: the daemon was not told how the command ended ({why})"
-            ));
-        }
     }
 }
