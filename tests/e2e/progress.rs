@@ -1,9 +1,11 @@
 //! What commands say of their own progress, in their output and on the descriptor made for it, is seen on the job.
 
 use std::fs;
+use std::process::Stdio;
 
 use jobtop_e2e::daemon::{Daemon, Setup};
 use jobtop_e2e::home::Home;
+use jobtop_e2e::process::{self, Signal};
 use jobtop_e2e::wait;
 use serde_json::{Value, json};
 
@@ -74,4 +76,90 @@ fn a_queued_command_s_bars_are_its_progress_and_its_last_lines_read_as_on_a_scre
         ]),
         "{failed}"
     );
+}
+
+/// The lines of shell that the manual shows.
+fn example() -> String {
+    let manual = include_str!("../../man/jobtop.1");
+    let from = manual.find("[ -n \"$JOBTOP_PROGRESS_FD\" ]");
+    let example = &manual[from.expect("the manual has an example")..];
+    let end = example.find(".Ed").expect("it has an end");
+    assert_eq!(example[..end].lines().count(), 3);
+    example[..end].replace("\\e", "\\")
+}
+
+#[test]
+fn a_shell_script_says_how_far_it_is_as_the_manual_shows_it() {
+    let home = Home::new();
+    let daemon = home.daemon(Setup::unix());
+    let script = format!(
+        "{}{}; say 30%; {}; exit 4",
+        example(),
+        until("one"),
+        until("two")
+    );
+    // Without jobtop it runs as well.
+    let alone = home
+        .command("sh")
+        .args(["-c", &format!("{}say 42%", example())])
+        .output()
+        .expect("it runs");
+    assert!(alone.status.success() && alone.stdout.is_empty() && alone.stderr.is_empty());
+
+    let mut child = home
+        .jobtop(&["run", "--", "sh", "-c", &script])
+        .stdin(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let said = job(&daemon, "the first word", |job| job["progress"] == 25.0);
+    assert_eq!(
+        (&said["steps"], &said["progressSource"]),
+        (&json!(["Sorting"]), &json!("output")),
+        "{said}"
+    );
+    open(&home, "one");
+    job(&daemon, "a percentage", |job| job["progress"] == 30.0);
+    open(&home, "two");
+    assert_eq!(wait::ended(&mut child).code(), Some(4));
+
+    let queued = daemon.create(&json!({
+        "type": "command",
+        "command": {"argv": ["sh", "-c", script], "cwd": home.work()},
+    }));
+    let ended = wait::until("the end", || {
+        let job = daemon.job(&id(&queued));
+        job["finishedAt"].is_string().then_some(job)
+    });
+    assert_eq!(
+        (&ended["progress"], &ended["steps"]),
+        (&json!(30), &json!(["Sorting"])),
+        "{ended}"
+    );
+}
+
+#[test]
+fn nonsense_on_the_descriptor_is_said_once_and_nobody_who_holds_it_delays_the_end() {
+    let home = Home::new();
+    let daemon = home.daemon(Setup::unix());
+    // A megabyte that nobody asked for goes through without holding the command up; what is left running holds it open.
+    let script = format!(
+        "exec >&$JOBTOP_PROGRESS_FD; head -c 1000000 /dev/zero; echo; echo hello; echo 12; {}; sleep 1011 & exit 0",
+        until("gate")
+    );
+    let mut child = home
+        .jobtop(&["run", "--", "sh", "-c", &script])
+        .stdin(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let said = job(&daemon, "what could be read", |job| job["progress"] == 12.0);
+    let message = said["message"].as_str().unwrap_or_default();
+    assert!(
+        message.contains("JOBTOP_PROGRESS_FD") && message.contains("longer than 64 KiB"),
+        "{said}"
+    );
+    open(&home, "gate");
+    assert_eq!(wait::ended(&mut child).code(), Some(0));
+    let left = wait::until("who was left running", || home.process("sleep", "1011"));
+    job(&daemon, "the end", |job| job["status"] == "completed");
+    process::signal(left, Signal::KILL);
 }

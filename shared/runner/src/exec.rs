@@ -60,6 +60,46 @@ fn close_others_at_exec() -> io::Result<()> {
     Ok(())
 }
 
+/// Lets the command inherit that descriptor, and answers with the number under which it finds it. The descriptor must be open
+/// until the command has begun; a process that is started beside it does not get it.
+///
+/// The number has one digit if that can be: a POSIX shell takes no other. `kept` is needed until `exec`.
+pub(crate) fn hand_on(
+    command: &mut Command,
+    fd: BorrowedFd<'_>,
+    kept: Option<BorrowedFd<'_>>,
+) -> libc::c_int {
+    let fd = fd.as_raw_fd();
+    let kept = kept.map(|kept| kept.as_raw_fd());
+    // SAFETY: a flag of a number; one that is not open answers with an error.
+    let is_ours = |number: &libc::c_int| unsafe {
+        let flags = libc::fcntl(*number, libc::F_GETFD);
+        flags >= 0 && flags & libc::FD_CLOEXEC != 0
+    };
+    // A descriptor of ours that is closed at exec can give its number away in the child. One that is free can't: the standard
+    // library may be about to take it.
+    let number = (FIRST_OTHER as libc::c_int..=9)
+        .find(|number| is_ours(number) && Some(*number) != kept)
+        .unwrap_or(fd);
+    let prepare = move || {
+        // SAFETY: system calls on numbers, in the child alone; `fd` is open there as it is here.
+        let done = unsafe {
+            if number == fd {
+                libc::fcntl(fd, libc::F_SETFD, 0)
+            } else {
+                libc::dup2(fd, number)
+            }
+        };
+        if done < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(())
+    };
+    // SAFETY: `prepare` makes system calls only.
+    unsafe { command.pre_exec(prepare) };
+    number
+}
+
 /// Lets the command's own new process group be the terminal's foreground one before the command's first instruction:
 /// a program that asks early whether it is in the foreground must find that it is.
 pub(crate) fn in_foreground(command: &mut Command, terminal: BorrowedFd<'_>) {

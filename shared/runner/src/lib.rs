@@ -17,6 +17,7 @@ pub mod log_file;
 pub mod observe;
 pub mod output;
 pub mod proc;
+mod progress_fd;
 mod signals;
 mod supervise;
 mod terminal;

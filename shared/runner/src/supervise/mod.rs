@@ -1,6 +1,7 @@
 //! The life of one command: starts it, passes signals on, watches it, carries out what the ladder decides, and says how
 //! it ended. One task; everything it hears comes in through one `select!`.
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use jobtop_core::job::control::Action;
 use rustix::process::{Signal, getpid, set_child_subreaper};
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::capture::Output;
 use crate::census::Census;
@@ -22,6 +23,7 @@ use crate::hear::{Ear, Last};
 use crate::ladder::{Effect, Ladder, Look, Push};
 use crate::leader::{Change, Leader, signal_member};
 use crate::proc::Proc;
+use crate::progress_fd;
 use crate::signals::Signals;
 use crate::terminal::Terminal;
 use crate::watch::Watch;
@@ -100,6 +102,9 @@ pub fn start(start: &Start) -> io::Result<Running> {
     } else {
         None
     };
+    let progress = (start.in_front || start.captured)
+        .then(|| progress_fd::give(&mut command, terminal.as_ref().map(Terminal::fd)))
+        .flatten();
     let leader = Leader::start(&mut command, terminal.as_mut())?;
     // It holds the writing ends of its pipe, of which the reading end is to see the end.
     drop(command);
@@ -112,6 +117,10 @@ pub fn start(start: &Start) -> io::Result<Running> {
     let (asks, asked) = mpsc::channel(8);
     let (tell, tells) = mpsc::channel(32);
     let last = Last::default();
+    let (ends, ended) = oneshot::channel();
+    if let Some((read, _)) = progress {
+        tokio::spawn(progress_fd::listen(read, tell.clone(), ended));
+    }
     let output = output.map(|pipe| Output {
         pipe,
         ear: Ear::new(tell.clone(), last.clone()),
@@ -128,6 +137,7 @@ pub fn start(start: &Start) -> io::Result<Running> {
         exit: None,
         asked: Some(asked),
         tell,
+        _ends: ends,
     };
     tokio::spawn(supervisor.run(changes, signals));
     Ok(Running {
@@ -183,6 +193,8 @@ struct Supervisor {
     exit: Option<Exit>,
     asked: Option<mpsc::Receiver<Action>>,
     tell: mpsc::Sender<Tell>,
+    /// Dropped at the end, which whoever listens beside us learns so.
+    _ends: oneshot::Sender<Infallible>,
 }
 
 impl Supervisor {
