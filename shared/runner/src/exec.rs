@@ -150,7 +150,7 @@ pub(crate) fn let_go_of_streams() -> io::Result<()> {
 
 /// Ends this process by that signal, whatever was arranged for it before: whoever waits for us learns how we ended from
 /// the kernel itself. Does nothing for a signal that ends nobody.
-pub(crate) fn die_of(signal: Signal) {
+pub fn die_of(signal: Signal) {
     // A core of ours would say nothing about the command.
     let none = Rlimit {
         current: Some(0),

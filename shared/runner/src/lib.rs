@@ -22,6 +22,8 @@ mod signals;
 mod supervise;
 mod terminal;
 pub mod title;
+pub mod upstream;
 mod watch;
 
+pub use exec::die_of;
 pub use supervise::{Cause, Ending, GRACE, Running, Start, Tell, die_likewise, start};

@@ -16,8 +16,10 @@ mod completions;
 pub(crate) mod daemon;
 mod demo;
 mod ids;
+pub(crate) mod interrupts;
 mod list;
 mod mistake;
+mod pipe;
 pub(crate) mod print;
 mod report;
 mod run;
@@ -72,6 +74,8 @@ enum Command {
     Attach(screen::Args),
     /// Run a command now, here, as a job; its output, exit code and input are untouched
     Run(run::Args),
+    /// Pass stdin on to stdout, counted, as a job: for the middle of a shell pipeline
+    Pipe(pipe::Args),
     /// Report a job from a shell script
     Report(report::Args),
     /// List the jobs that run, and those that ended in the last 24 hours
@@ -129,6 +133,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     match command {
         Command::Attach(args) => screen::attach(&args, global),
         Command::Run(args) => run::main(args, global),
+        Command::Pipe(args) => pipe::main(args, global),
         Command::Report(args) => block_on(report::main(args, global)),
         Command::Ls(args) => block_on(list::main(&args, global)),
         Command::Show(args) => block_on(show::main(&args, global)),

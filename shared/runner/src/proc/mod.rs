@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use parse::{FdInfo, Stat};
 
 pub mod parse;
+mod pipes;
 
 /// Files smaller than this tell nothing about progress.
 pub const SMALLEST: u64 = 64 * 1024;
