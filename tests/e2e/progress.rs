@@ -163,3 +163,30 @@ fn nonsense_on_the_descriptor_is_said_once_and_nobody_who_holds_it_delays_the_en
     job(&daemon, "the end", |job| job["status"] == "completed");
     process::signal(left, Signal::KILL);
 }
+
+#[test]
+fn pv_in_the_queue_is_seen_by_its_own_bar() {
+    let home = Home::new();
+    if home.command("pv").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no pv here");
+        return;
+    }
+    let daemon = home.daemon(Setup::unix());
+    fs::write(home.work().join("in"), vec![b'x'; 3_000_000]).expect("a file");
+    daemon.create(&json!({
+        "type": "command",
+        "command": {"argv": ["sh", "-c", "pv -f -i 0.1 -L 1500k in > out"], "cwd": home.work()},
+    }));
+    let mut before = 0.0;
+    for least in [20.0, 50.0, 80.0] {
+        let seen = job(&daemon, "its bar", |job| {
+            let progress = job["progress"].as_f64().unwrap_or_default();
+            job["progressSource"] == "output" && progress >= least
+        });
+        let progress = seen["progress"].as_f64().unwrap_or_default();
+        assert!(progress >= before && progress < 100.0, "{seen}");
+        before = progress;
+    }
+    let done = job(&daemon, "the end", |job| job["status"] == "completed");
+    assert_eq!(done["progress"], 100.0, "{done}");
+}

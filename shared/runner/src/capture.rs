@@ -34,7 +34,7 @@ pub async fn keep(output: Output, mut log: Option<Writer>, lost: mpsc::Sender<Lo
                 continue;
             }
         };
-        let Ok(bytes @ 1..) = read else { return };
+        let Ok(bytes @ 1..) = read else { break };
         if let Some(writer) = &mut log
             && let Some(what) = writer.append(&taken[..bytes])
         {
@@ -42,4 +42,5 @@ pub async fn keep(output: Output, mut log: Option<Writer>, lost: mpsc::Sender<Lo
         }
         ear.hear(&taken[..bytes]);
     }
+    ear.settle();
 }
