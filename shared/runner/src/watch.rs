@@ -112,7 +112,15 @@ impl Looker {
             .filter(|member| !member.stat.is_gone())
             .flat_map(|member| self.proc.files(member.pid))
             .collect();
-        self.observer.look(&files)
+        let read = family
+            .iter()
+            .filter_map(|member| self.proc.bytes_read(member.pid))
+            .reduce(u64::saturating_add);
+        let proc = &self.proc;
+        self.observer.look(&files, read, || {
+            let lives = family.iter().filter(|member| !member.stat.is_gone());
+            lives.flat_map(|member| proc.mapped(member.pid)).collect()
+        })
     }
 }
 

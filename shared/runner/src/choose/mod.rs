@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use jobtop_core::job::progress::{CountsReport, MAX_STEPS, Report, StepRef};
 
-use crate::observe::{self, MOST, Reading};
+use crate::observe::{MOST, Reading};
 use crate::output::channel::Told;
 use crate::output::{Said, State};
 
@@ -154,7 +154,7 @@ impl Chooser {
                 processed_bytes: Some(reading.processed_bytes),
                 ..CountsReport::default()
             }),
-            progress_source: Some(observe::SOURCE.into()),
+            progress_source: Some(reading.source.word().into()),
             ..Report::default()
         })
     }

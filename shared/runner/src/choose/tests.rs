@@ -36,6 +36,7 @@ fn told(heard: &[Heard]) -> Vec<String> {
             }),
             Line(line) => channel.feed(line.as_bytes()).map(|line| chooser.told(line)),
             Seen(percent) => chooser.seen(&Reading {
+                source: crate::observe::Source::FileOffset,
                 progress: percent,
                 processed_bytes: percent as u64,
                 total_bytes: 100,

@@ -14,6 +14,11 @@ fn open(&(inode, size, position): &File, mode: Mode) -> OpenFile {
     }
 }
 
+/// A look at offsets alone.
+fn offsets(observer: &mut Observer, files: &[OpenFile]) -> Option<Reading> {
+    observer.look(files, None, Vec::new)
+}
+
 /// Feeds the looks one after the other: what each said, as (percent, processed, total).
 fn check(looks: &[&[File]], expected: &[Option<(f64, u64, u64)>]) {
     let mut observer = Observer::default();
@@ -21,9 +26,7 @@ fn check(looks: &[&[File]], expected: &[Option<(f64, u64, u64)>]) {
         .iter()
         .map(|files| {
             let files: Vec<_> = files.iter().map(|file| open(file, Mode::Read)).collect();
-            observer
-                .look(&files)
-                .map(|r| (r.progress, r.processed_bytes, r.total_bytes))
+            offsets(&mut observer, &files).map(|r| (r.progress, r.processed_bytes, r.total_bytes))
         })
         .collect();
     assert_eq!(said, expected, "{looks:?}");
@@ -139,20 +142,129 @@ fn what_is_written_is_not_read() {
     let mut observer = Observer::default();
     for position in [0, 10, 20] {
         let file = (1, 100, position);
-        assert_eq!(observer.look(&[open(&file, Mode::Write)]), None);
+        assert_eq!(offsets(&mut observer, &[open(&file, Mode::Write)]), None);
         let both = [open(&file, Mode::Read), open(&file, Mode::Write)];
-        assert_eq!(observer.look(&both), None);
-        assert_eq!(observer.look(&[open(&file, Mode::Neither)]), None);
+        assert_eq!(offsets(&mut observer, &both), None);
+        assert_eq!(offsets(&mut observer, &[open(&file, Mode::Neither)]), None);
     }
 }
 
 #[test]
 fn the_furthest_of_several_readers_counts() {
     let mut observer = Observer::default();
-    observer.look(&[open(&(1, 100, 0), Mode::Read)]);
-    let said = observer.look(&[
-        open(&(1, 100, 30), Mode::Read),
-        open(&(1, 100, 60), Mode::Read),
-    ]);
+    offsets(&mut observer, &[open(&(1, 100, 0), Mode::Read)]);
+    let said = offsets(
+        &mut observer,
+        &[
+            open(&(1, 100, 30), Mode::Read),
+            open(&(1, 100, 60), Mode::Read),
+        ],
+    );
     assert_eq!(said.map(|r| r.processed_bytes), Some(60));
+}
+
+const MIB: u64 = 1024 * 1024;
+
+/// Looks of (files, MiB read, MiB resident of a mapped file of 100 MiB); what each said, as (percent, source).
+fn check_sources(looks: &[(&[File], u64, Option<u64>)], expected: &[Option<(f64, &str)>]) {
+    let mut observer = Observer::default();
+    let said: Vec<_> = looks
+        .iter()
+        .map(|(files, read, resident)| {
+            let files: Vec<_> = files.iter().map(|file| open(file, Mode::Read)).collect();
+            let mapped = || {
+                resident.map_or_else(Vec::new, |resident| {
+                    let id = FileId {
+                        device: 1,
+                        inode: 1,
+                    };
+                    vec![Mapped {
+                        id,
+                        size: 100 * MIB,
+                        resident: resident * MIB,
+                    }]
+                })
+            };
+            observer
+                .look(&files, Some(read * MIB), mapped)
+                .map(|r| (r.progress, r.source.word()))
+        })
+        .collect();
+    assert_eq!(said, expected, "{looks:?}");
+}
+
+#[test]
+fn a_file_read_without_moving_its_offset_is_told_by_what_was_read() {
+    let input: &[File] = &[(1, 100 * MIB, 0)];
+    check_sources(
+        &[
+            // The program's own modules.
+            (&[], 30, None),
+            (input, 31, None),
+            (input, 50, None),
+            // A child ended and its parent has not noticed yet.
+            (input, 20, None),
+            (input, 80, None),
+            (input, 300, None),
+        ],
+        &[
+            None,
+            None,
+            Some((20.0, "reads")),
+            None,
+            Some((50.0, "reads")),
+            Some((99.9, "reads")),
+        ],
+    );
+}
+
+#[test]
+fn a_mapped_file_is_told_by_what_of_it_is_in_memory() {
+    let input: &[File] = &[(1, 100 * MIB, 0)];
+    check_sources(
+        &[
+            (input, 30, Some(0)),
+            (input, 30, Some(11)),
+            (&[], 30, Some(52)),
+            (&[], 30, Some(40)),
+            (&[], 30, None),
+        ],
+        &[
+            None,
+            Some((11.0, "mapping")),
+            Some((52.0, "mapping")),
+            Some((52.0, "mapping")),
+            None,
+        ],
+    );
+}
+
+#[test]
+fn a_better_source_takes_over_only_where_nothing_falls() {
+    check_sources(
+        &[
+            (&[(1, 100 * MIB, 0)], 0, Some(20)),
+            (&[(1, 100 * MIB, 0)], 0, Some(30)),
+            (&[(1, 100 * MIB, 0)], 20, Some(40)),
+            (&[(1, 100 * MIB, 0)], 60, Some(45)),
+            (&[(1, 100 * MIB, 50 * MIB)], 60, None),
+            (&[(1, 100 * MIB, 70 * MIB)], 70, None),
+        ],
+        &[
+            None,
+            Some((30.0, "mapping")),
+            Some((40.0, "mapping")),
+            Some((60.0, "reads")),
+            None,
+            Some((70.0, "file offset")),
+        ],
+    );
+    // A small file read on the way is not what the command works on.
+    check_sources(
+        &[
+            (&[(1, 100 * MIB, 0), (2, MIB, 0)], 0, None),
+            (&[(1, 100 * MIB, 0), (2, MIB, MIB)], 10, None),
+        ],
+        &[None, Some((10.0, "reads"))],
+    );
 }

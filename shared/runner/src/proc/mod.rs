@@ -43,6 +43,17 @@ pub struct OpenFile {
     pub info: FdInfo,
 }
 
+/// A data file that a process has mapped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mapped {
+    /// Which one.
+    pub id: FileId,
+    /// Its size in bytes.
+    pub size: u64,
+    /// How many bytes of it are in the process's memory.
+    pub resident: u64,
+}
+
 impl Default for Proc {
     fn default() -> Self {
         Self::at("/proc")
@@ -113,6 +124,46 @@ impl Proc {
             .collect()
     }
 
+    /// All bytes that a process has read so far, from files and all else, with what its ended children had read.
+    #[must_use]
+    pub fn bytes_read(&self, pid: i32) -> Option<u64> {
+        parse::bytes_read(&read(&self.of(pid).join("io"))?)
+    }
+
+    /// The data files that a process has mapped, of [`SMALLEST`] bytes or more. This costs the kernel a walk through the
+    /// process's memory.
+    #[must_use]
+    pub fn mapped(&self, pid: i32) -> Vec<Mapped> {
+        const ENOUGH: u64 = 4 * 1024 * 1024;
+        let Some(text) = read_up_to(&self.of(pid).join("smaps"), ENOUGH) else {
+            return Vec::new();
+        };
+        let mut found: Vec<Mapped> = Vec::new();
+        for (path, resident) in parse::mappings(&text) {
+            let path = Path::new(path);
+            // A file that was deleted has a remark behind its name, and is not found.
+            let Ok(meta) = fs::metadata(path) else {
+                continue;
+            };
+            if !meta.is_file() || meta.len() < SMALLEST || is_software(path) {
+                continue;
+            }
+            let id = FileId {
+                device: meta.dev(),
+                inode: meta.ino(),
+            };
+            match found.iter_mut().find(|known| known.id == id) {
+                Some(known) => known.resident = known.resident.saturating_add(resident),
+                None => found.push(Mapped {
+                    id,
+                    size: meta.len(),
+                    resident,
+                }),
+            }
+        }
+        found
+    }
+
     fn of(&self, pid: i32) -> PathBuf {
         self.root.join(pid.to_string())
     }
@@ -165,10 +216,14 @@ fn numbers(dir: &Path) -> Vec<i32> {
 /// The beginning of a small file of the kernel's, as text. 4 KiB hold all we read but long lists of children.
 fn read(path: &Path) -> Option<String> {
     const ENOUGH: u64 = 64 * 1024;
+    read_up_to(path, ENOUGH)
+}
+
+fn read_up_to(path: &Path, most: u64) -> Option<String> {
     let mut bytes = Vec::with_capacity(1024);
     fs::File::open(path)
         .ok()?
-        .take(ENOUGH)
+        .take(most)
         .read_to_end(&mut bytes)
         .ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())

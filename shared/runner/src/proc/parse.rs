@@ -131,6 +131,36 @@ pub fn signal_mask(status: &str, mask: &str) -> Option<u64> {
     })
 }
 
+/// All bytes that a process and its ended children have read, from `/proc/PID/io`.
+#[must_use]
+pub fn bytes_read(io: &str) -> Option<u64> {
+    let line = io.lines().find_map(|line| line.strip_prefix("rchar:"))?;
+    line.trim().parse().ok()
+}
+
+/// The mapped files of `/proc/PID/smaps` that are data (not executable, not written through the mapping), with the bytes
+/// of each mapping that are in memory.
+#[must_use]
+pub fn mappings(smaps: &str) -> Vec<(&str, u64)> {
+    let mut found = Vec::new();
+    let mut current = None;
+    for line in smaps.lines() {
+        if let Some(resident) = line.strip_prefix("Rss:") {
+            let kib = resident.trim().strip_suffix(" kB");
+            if let (Some(path), Some(kib)) = (current.take(), kib.and_then(|n| n.parse().ok())) {
+                found.push((path, u64::saturating_mul(kib, 1024)));
+            }
+        } else if let Some(at) = line.find(" /")
+            && line.starts_with(|c: char| c.is_ascii_hexdigit() && !c.is_ascii_uppercase())
+        {
+            let rights = line.split(' ').nth(1).unwrap_or_default();
+            let data = rights.starts_with('r') && !rights.contains('x') && rights != "rw-s";
+            current = data.then(|| &line[at + 1..]);
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,5 +265,19 @@ mod tests {
         ] {
             assert_eq!(signal_mask(status, mask), expected, "{mask}");
         }
+    }
+
+    #[test]
+    fn what_was_read_and_mapped() {
+        let io = "rchar: 323934931\nwchar: 323929600\nread_bytes: 0\n";
+        for (text, expected) in [(io, Some(323_934_931)), ("", None), ("rchar: x", None)] {
+            assert_eq!(bytes_read(text), expected, "{text:?}");
+        }
+        let smaps = "7f00-7f10 r--s 00000000 08:01 99                         /data/my orders.csv\n\
+            Size: 100 kB\nRss:                  64 kB\nPss: 3 kB\n\
+            7f20-7f30 r-xp 00000000 08:01 98 /usr/lib/libc.so.6\nRss: 8 kB\n\
+            7f40-7f50 rw-s 00000000 08:01 97 /data/out\nRss: 8 kB\n\
+            7f60-7f70 rw-p 00000000 00:00 0 \nRss: 12 kB\n";
+        assert_eq!(mappings(smaps), [("/data/my orders.csv", 65536)]);
     }
 }

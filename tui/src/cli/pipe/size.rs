@@ -146,7 +146,7 @@ impl Found {
     /// What is said of where a percentage comes from.
     pub(super) fn source(&self) -> &'static str {
         match &self.size {
-            Size::File { .. } => observe::SOURCE,
+            Size::File { .. } => observe::Source::FileOffset.word(),
             Size::Pipe if self.seen.borrow().total.is_some() => "upstream file",
             Size::Given(_) | Size::Pipe | Size::Unknown => "pipe",
         }
