@@ -10,6 +10,7 @@ mod job_control;
 mod lifecycle;
 mod manuals;
 mod network;
+mod observe;
 mod pipe;
 mod pipelines;
 mod producers;

@@ -174,7 +174,7 @@ fn row(job: &View, ids: Ids, now: Timestamp) -> Vec<Cell> {
         job.job_type.as_str().into(),
         job.user_id.as_str().into(),
         words::clean(job.step_name()).into(),
-        format::percent(job.progress).into(),
+        format::marked_percent(job.progress, job.progress_source.as_deref()).into(),
         rate.unwrap_or_default().into(),
         left.unwrap_or_default().into(),
         format::duration(now.ms_since(job.created_at)).into(),

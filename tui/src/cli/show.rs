@@ -84,7 +84,7 @@ fn facts(page: &mut String, job: &View, now: Timestamp) {
         "done",
         format!(
             "{}{}",
-            format::percent(job.progress),
+            format::marked_percent(job.progress, job.progress_source.as_deref()),
             source.unwrap_or_default()
         ),
     );

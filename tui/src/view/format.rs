@@ -59,6 +59,17 @@ pub(crate) fn percent(progress: f64) -> String {
     }
 }
 
+/// Whether a percentage from this source is an estimate from outside, and is marked as such.
+pub(crate) fn is_estimate(source: Option<&str>) -> bool {
+    source.is_some_and(|source| matches!(source, "reads" | "mapping" | "history"))
+}
+
+/// Percent, marked where it is an estimate. What is done is no estimate any more.
+pub(crate) fn marked_percent(progress: f64, source: Option<&str>) -> String {
+    let mark = is_estimate(source) && progress < 100.0;
+    format!("{}{}", if mark { "≈" } else { "" }, percent(progress))
+}
+
 /// A count with its thousands apart: `120,000`.
 pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -183,6 +194,20 @@ mod tests {
             (100.0, "100%"),
         ] {
             assert_eq!(percent(progress), text);
+        }
+    }
+
+    #[test]
+    fn estimates_are_marked() {
+        for (progress, source, text) in [
+            (41.0, Some("reads"), "≈41.0%"),
+            (41.0, Some("mapping"), "≈41.0%"),
+            (41.0, Some("history"), "≈41.0%"),
+            (41.0, Some("file offset"), "41.0%"),
+            (41.0, None, "41.0%"),
+            (100.0, Some("reads"), "100%"),
+        ] {
+            assert_eq!(marked_percent(progress, source), text);
         }
     }
 }
