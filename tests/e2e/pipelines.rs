@@ -97,8 +97,12 @@ fn node() -> Result<(), String> {
 }
 
 fn scene() -> (Home, Daemon) {
+    scene_of(ROWS)
+}
+
+fn scene_of(rows: usize) -> (Home, Daemon) {
     let home = Home::new();
-    std::fs::write(home.work().join("orders.csv"), pipeline::csv(ROWS)).expect("the input");
+    std::fs::write(home.work().join("orders.csv"), pipeline::csv(rows)).expect("the input");
     let daemon = home.daemon(Setup::unix());
     (home, daemon)
 }
@@ -180,20 +184,30 @@ fn a_pipeline_stands_still_while_paused_and_ends_when_cancelled() {
         if !example.is_here() {
             continue;
         }
-        let (home, daemon) = scene();
-        let child = example.start(&home, "orders.csv", "0.05");
+        // Rows pass far oftener than they are reported, so that there is always something that was not said yet.
+        let (home, daemon) = scene_of(20 * ROWS);
+        let child = example.start(&home, "orders.csv", "0.01");
         let job = under_way(&daemon);
 
+        let mut viewer = daemon.ws();
+        viewer.subscribe(&format!("job:{job}"), &json!({}));
         assert_eq!(daemon.act(&job, "pause").status, 200);
-        let paused = acknowledged(&daemon, &job);
-        assert_eq!(paused["status"], "paused");
-        // Long enough for ten reports, had it gone on.
-        let later = wait::until("half a second of pause", || {
-            let job = daemon.job(&job);
-            (job["metrics"]["pausedSeconds"].as_f64()? > 0.5).then_some(job)
+        let paused = viewer.job(&job, "paused, and said to be so", |job| {
+            job["status"] == "paused" && job["control"].is_null()
         });
+        // Long enough for several reports, had it gone on.
+        wait::until("half a second of pause", || {
+            (daemon.job(&job)["metrics"]["pausedSeconds"].as_f64()? > 0.5).then_some(())
+        });
+        for later in viewer.settle() {
+            assert_eq!(
+                processed(&later),
+                processed(&paused),
+                "it went on while it was paused"
+            );
+        }
         assert_eq!(
-            processed(&later),
+            processed(&daemon.job(&job)),
             processed(&paused),
             "it went on while it was paused"
         );

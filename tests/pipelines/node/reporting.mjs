@@ -40,6 +40,7 @@ export class Job {
   #state = {}; // The newest of everything that was said: after an outage all of it is said again.
   #timer = null;
   #paused = false;
+  #standstill = false; // A pause is to be acknowledged, once the work stands still.
   #cancelled = false;
   #unwanted = null; // Why the daemon does not take the job: the work goes on unseen.
   #awaken = []; // Those who wait in checkpoint().
@@ -85,7 +86,10 @@ export class Job {
 
   /** Call it where the work can stand still: returns at once, or when the job goes on; throws once it is cancelled. */
   async checkpoint() {
-    while (this.#paused && !this.#cancelled) await new Promise((go) => this.#awaken.push(go));
+    while (this.#paused && !this.#cancelled) {
+      if (this.#standstill) this.#done('pause');
+      await new Promise((go) => this.#awaken.push(go));
+    }
     if (this.#cancelled) throw new Cancelled('cancelled');
   }
 
@@ -217,7 +221,17 @@ export class Job {
   #obey(action) {
     if (action === 'cancel') return this.#stop(); // Acknowledged by the end, when the work has stopped.
     this.#paused = action === 'pause';
+    // What was on its way when it was asked to stop is still being done: a pause is acknowledged by who then waits.
+    this.#standstill = this.#paused && this.#awaken.length === 0;
+    if (this.#standstill) return;
+    this.#done(action);
     if (!this.#paused) this.#wake();
+  }
+
+  /** Acknowledges, after the last word on how far the work is: nothing shall move of a job that is paused. */
+  #done(action) {
+    this.#standstill = false;
+    this.#report();
     this.#send({ type: 'control_ack', jobId: this.id, action, ok: true });
   }
 
