@@ -44,6 +44,21 @@ pub fn state(pid: i32) -> Option<char> {
     stat_fields(pid)?.first()?.chars().next()
 }
 
+/// Whether every thread of a process stands still: stopped, or ended. One that was just told to stop first ends what it
+/// asked the kernel for.
+pub fn stands_still(pid: i32) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return true;
+    };
+    threads.flatten().all(|thread| {
+        let text = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        let state = text
+            .rsplit_once(") ")
+            .and_then(|(_, rest)| rest.chars().next());
+        state.is_none_or(|state| "TZX".contains(state))
+    })
+}
+
 /// Whether a process is there and not a zombie.
 pub fn alive(pid: i32) -> bool {
     state(pid).is_some_and(|state| state != 'Z')

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::census::Census;
 use crate::leader::bury;
@@ -15,6 +15,8 @@ use crate::proc::Proc;
 const INTERVAL: Duration = Duration::from_millis(200);
 /// A look that took this long is followed by a rest of a hundred times as much.
 const REST: u32 = 100;
+/// How long a look that somebody waits for may take: a file on a network may hang.
+const SOON: Duration = Duration::from_millis(100);
 /// Every so many looks all processes are counted, to find who lost its parent.
 const FULL_COUNT: u32 = 10;
 
@@ -63,34 +65,49 @@ impl Watch {
     /// The next reading that says something new. Nothing is lost when this is dropped while it waits.
     pub(crate) async fn next(&mut self) -> Reading {
         loop {
-            match &mut self.state {
-                State::Resting(_, until) => {
-                    tokio::time::sleep_until(*until).await;
-                    if let State::Resting(mut looker, _) =
-                        std::mem::replace(&mut self.state, State::Over)
-                    {
-                        self.state = State::Looking(tokio::task::spawn_blocking(move || {
-                            let before = processor_time();
-                            let reading = looker.look();
-                            let cost = processor_time().saturating_sub(before);
-                            (looker, reading, cost)
-                        }));
-                    }
-                }
-                State::Looking(looking) => {
-                    let Ok((looker, reading, cost)) = looking.await else {
-                        self.state = State::Over;
-                        continue;
-                    };
-                    let rest = INTERVAL.max(cost * REST);
-                    self.state = State::Resting(looker, Instant::now() + rest);
-                    if let Some(reading) = reading {
-                        return reading;
-                    }
-                }
-                State::Over => std::future::pending().await,
+            if let Some(reading) = self.look().await {
+                return reading;
             }
         }
+    }
+
+    /// One look, begun now; `None` if there is nothing new, or none can be had within [`SOON`].
+    pub(crate) async fn now(&mut self) -> Option<Reading> {
+        let looked = async {
+            if matches!(self.state, State::Looking(_)) {
+                self.look().await;
+            }
+            if let State::Resting(_, until) = &mut self.state {
+                *until = Instant::now();
+            }
+            self.look().await
+        };
+        timeout(SOON, looked).await.ok().flatten()
+    }
+
+    /// Rests as long as it has to, and looks.
+    async fn look(&mut self) -> Option<Reading> {
+        if let State::Resting(_, until) = &self.state {
+            tokio::time::sleep_until(*until).await;
+            if let State::Resting(mut looker, _) = std::mem::replace(&mut self.state, State::Over) {
+                self.state = State::Looking(tokio::task::spawn_blocking(move || {
+                    let before = processor_time();
+                    let reading = looker.look();
+                    let cost = processor_time().saturating_sub(before);
+                    (looker, reading, cost)
+                }));
+            }
+        }
+        let State::Looking(looking) = &mut self.state else {
+            return std::future::pending().await;
+        };
+        let Ok((looker, reading, cost)) = looking.await else {
+            self.state = State::Over;
+            return None;
+        };
+        let rest = INTERVAL.max(cost * REST);
+        self.state = State::Resting(looker, Instant::now() + rest);
+        reading
     }
 }
 

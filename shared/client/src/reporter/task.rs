@@ -162,7 +162,11 @@ impl Task {
 
     fn order(&mut self, order: Order) {
         let effects = match order {
-            Order::Acknowledge(reply) => self.course.acknowledge(reply),
+            Order::Acknowledge(reply) => {
+                // What was said before the answer is heard before it: nothing moves of a job that is paused.
+                self.report();
+                self.course.acknowledge(reply)
+            }
             Order::Finish(end, answer) => {
                 self.finishing = Some(answer);
                 // Somebody waits for this: a daemon that came back meanwhile is found at once.

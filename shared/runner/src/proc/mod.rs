@@ -130,35 +130,30 @@ impl Proc {
         parse::bytes_read(&read(&self.of(pid).join("io"))?)
     }
 
-    /// The data files that a process has mapped, of [`SMALLEST`] bytes or more. This costs the kernel a walk through the
-    /// process's memory.
+    /// The data files that a process has mapped, of [`SMALLEST`] bytes or more. Where there is one this costs the kernel a
+    /// walk through the pages of all its mappings.
     #[must_use]
     pub fn mapped(&self, pid: i32) -> Vec<Mapped> {
         const ENOUGH: u64 = 4 * 1024 * 1024;
-        let Some(text) = read_up_to(&self.of(pid).join("smaps"), ENOUGH) else {
+        let process = self.of(pid);
+        // The list alone is cheap: pages are counted only where it names such a file.
+        let maps = read_up_to(&process.join("maps"), ENOUGH).unwrap_or_default();
+        let mut mapped: Vec<&str> = maps.lines().filter_map(parse::mapped_data).collect();
+        mapped.dedup();
+        if !mapped.into_iter().any(|path| data(path).is_some()) {
+            return Vec::new();
+        }
+        let Some(text) = read_up_to(&process.join("smaps"), ENOUGH) else {
             return Vec::new();
         };
         let mut found: Vec<Mapped> = Vec::new();
         for (path, resident) in parse::mappings(&text) {
-            let path = Path::new(path);
-            // A file that was deleted has a remark behind its name, and is not found.
-            let Ok(meta) = fs::metadata(path) else {
+            let Some((id, size)) = data(path) else {
                 continue;
-            };
-            if !meta.is_file() || meta.len() < SMALLEST || is_software(path) {
-                continue;
-            }
-            let id = FileId {
-                device: meta.dev(),
-                inode: meta.ino(),
             };
             match found.iter_mut().find(|known| known.id == id) {
                 Some(known) => known.resident = known.resident.saturating_add(resident),
-                None => found.push(Mapped {
-                    id,
-                    size: meta.len(),
-                    resident,
-                }),
+                None => found.push(Mapped { id, size, resident }),
             }
         }
         found
@@ -167,6 +162,19 @@ impl Proc {
     fn of(&self, pid: i32) -> PathBuf {
         self.root.join(pid.to_string())
     }
+}
+
+/// Which file that is, and its size, if it may be what a program works on. One that was deleted has a remark behind its
+/// name, and is not found.
+fn data(path: &str) -> Option<(FileId, u64)> {
+    let path = Path::new(path);
+    let meta = fs::metadata(path).ok()?;
+    let works = meta.is_file() && meta.len() >= SMALLEST && !is_software(path);
+    let id = FileId {
+        device: meta.dev(),
+        inode: meta.ino(),
+    };
+    works.then_some((id, meta.len()))
 }
 
 fn file(process: &Path, fd: &str) -> Option<OpenFile> {

@@ -150,15 +150,20 @@ pub fn mappings(smaps: &str) -> Vec<(&str, u64)> {
             if let (Some(path), Some(kib)) = (current.take(), kib.and_then(|n| n.parse().ok())) {
                 found.push((path, u64::saturating_mul(kib, 1024)));
             }
-        } else if let Some(at) = line.find(" /")
-            && line.starts_with(|c: char| c.is_ascii_hexdigit() && !c.is_ascii_uppercase())
-        {
-            let rights = line.split(' ').nth(1).unwrap_or_default();
-            let data = rights.starts_with('r') && !rights.contains('x') && rights != "rw-s";
-            current = data.then(|| &line[at + 1..]);
+        } else if line.starts_with(|c: char| c.is_ascii_hexdigit() && !c.is_ascii_uppercase()) {
+            current = mapped_data(line);
         }
     }
     found
+}
+
+/// The file of one line of `/proc/PID/maps`, which also heads a mapping in `smaps`, where it is data as [`mappings`] means it.
+#[must_use]
+pub fn mapped_data(line: &str) -> Option<&str> {
+    let at = line.find(" /")?;
+    let rights = line.split(' ').nth(1).unwrap_or_default();
+    let data = rights.starts_with('r') && !rights.contains('x') && rights != "rw-s";
+    data.then(|| &line[at + 1..])
 }
 
 #[cfg(test)]
@@ -279,5 +284,7 @@ mod tests {
             7f40-7f50 rw-s 00000000 08:01 97 /data/out\nRss: 8 kB\n\
             7f60-7f70 rw-p 00000000 00:00 0 \nRss: 12 kB\n";
         assert_eq!(mappings(smaps), [("/data/my orders.csv", 65536)]);
+        let data: Vec<_> = smaps.lines().filter_map(mapped_data).collect();
+        assert_eq!(data, ["/data/my orders.csv"]);
     }
 }

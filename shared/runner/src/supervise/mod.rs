@@ -299,6 +299,12 @@ impl Supervisor {
                 Effect::Push(push) => self.push(push),
                 Effect::Answer(answer) => {
                     self.settle_terminal(&answer);
+                    // Where it stands now is where it will stand for as long as it is paused.
+                    if (answer.action, answer.ok) == (Action::Pause, true)
+                        && let Some(reading) = self.watch.now().await
+                    {
+                        self.say(Tell::Progress(reading)).await;
+                    }
                     self.say(Tell::Answer(answer)).await;
                 }
             }
