@@ -23,5 +23,6 @@ mod said;
 mod screen;
 mod seed_protocol;
 mod streams;
+mod submit;
 mod tidy;
 mod workers;

@@ -36,8 +36,8 @@ impl Subject {
 
     /// The bare program that `limit WORDS…` runs.
     pub(crate) fn limit(words: &[&str]) -> Self {
-        let own = std::env::current_exe().expect("a program knows where it lies");
-        let mut child = Command::new(own)
+        // Itself, also where the programs were built anew meanwhile and its file is another one.
+        let mut child = Command::new("/proc/self/exe")
             .arg("limit")
             .args(words)
             .stdin(Stdio::null())

@@ -36,14 +36,30 @@ pub(crate) struct Form {
     /// One JSON document, as the HTTP answer
     #[arg(long, conflicts_with = "jsonl")]
     json: bool,
-    /// One JSON object a line for each job
+    /// One JSON object a line for each of them
     #[arg(long)]
     jsonl: bool,
 }
 
+/// The forms that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// For people.
+    Table,
+    /// One document.
+    Json,
+    /// One object a line.
+    Lines,
+}
+
 impl Form {
-    const fn is_table(&self) -> bool {
-        !self.json && !self.jsonl
+    /// Which it is.
+    pub(crate) const fn shape(&self) -> Shape {
+        match (self.json, self.jsonl) {
+            (true, _) => Shape::Json,
+            (_, true) => Shape::Lines,
+            _ => Shape::Table,
+        }
     }
 }
 
@@ -58,7 +74,7 @@ pub(crate) async fn main(args: &Args, global: &Global) -> Result<ExitCode, Failu
     let rest = target::rest(global)?;
     let jobs = all(&rest, wanted, args.limit).await?;
     print(&jobs, &args.form, global.color)?;
-    if jobs.jobs.is_empty() && args.form.is_table() {
+    if jobs.jobs.is_empty() && args.form.shape() == Shape::Table {
         // Whether there is nothing at all or nothing like that are two things.
         let others = if filtered {
             all(&rest, ListJobs::default(), None).await?.jobs.len()
@@ -117,25 +133,25 @@ fn nothing(hidden: usize) -> String {
 
 /// Prints the jobs; of no jobs there is no table.
 fn print(jobs: &JobsAnswer, form: &Form, color: Color) -> Result<(), Failure> {
-    if form.json {
-        print::json(jobs)?;
-    } else if form.jsonl {
-        jobs.jobs.iter().try_for_each(print::json)?;
-    } else if !jobs.jobs.is_empty() {
-        let ids = if std::io::stdout().is_terminal() {
-            Ids::Short
-        } else {
-            Ids::Whole
-        };
-        let rows: Vec<_> = jobs
-            .jobs
-            .iter()
-            .map(|job| row(job, ids, clock::now().wall))
-            .collect();
-        let paint = Paint::of_stdout(color);
-        print::answer(&table::render(&COLUMNS, &rows, print::width(), paint))?;
+    match form.shape() {
+        Shape::Json => print::json(jobs),
+        Shape::Lines => jobs.jobs.iter().try_for_each(print::json),
+        Shape::Table if jobs.jobs.is_empty() => Ok(()),
+        Shape::Table => {
+            let ids = if std::io::stdout().is_terminal() {
+                Ids::Short
+            } else {
+                Ids::Whole
+            };
+            let rows: Vec<_> = jobs
+                .jobs
+                .iter()
+                .map(|job| row(job, ids, clock::now().wall))
+                .collect();
+            let paint = Paint::of_stdout(color);
+            print::answer(&table::render(&COLUMNS, &rows, print::width(), paint))
+        }
     }
-    Ok(())
 }
 
 const COLUMNS: [Column; 10] = [

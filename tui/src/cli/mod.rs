@@ -21,10 +21,12 @@ mod list;
 mod mistake;
 mod pipe;
 pub(crate) mod print;
+mod queue;
 mod report;
 mod run;
 mod screen;
 mod show;
+mod submit;
 pub(crate) mod target;
 mod wait;
 
@@ -74,6 +76,8 @@ enum Command {
     Attach(screen::Args),
     /// Run a command now, here, as a job; its output, exit code and input are untouched
     Run(run::Args),
+    /// Queue a command, to be run by the daemon when its turn comes; prints the job's id
+    Submit(submit::Args),
     /// Pass stdin on to stdout, counted, as a job: for the middle of a shell pipeline
     Pipe(pipe::Args),
     /// Report a job from a shell script
@@ -94,6 +98,8 @@ enum Command {
     Retry(act::Args),
     /// Change the priority of a job that waits
     Priority(act::PriorityArgs),
+    /// List the queues; say how many of their jobs run at once
+    Queue(queue::Args),
     /// Start, stop and look at the daemon
     Daemon(daemon::Args),
     /// See it at work: real pipelines on generated CSV files, on a daemon of its own that is gone afterwards
@@ -133,6 +139,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     match command {
         Command::Attach(args) => screen::attach(&args, global),
         Command::Run(args) => run::main(args, global),
+        Command::Submit(args) => block_on(done(submit::main(args, global))),
         Command::Pipe(args) => pipe::main(args, global),
         Command::Report(args) => block_on(report::main(args, global)),
         Command::Ls(args) => block_on(list::main(&args, global)),
@@ -143,10 +150,16 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Cancel(args) => block_on(act::main(Verb::Cancel, &args, global)),
         Command::Retry(args) => block_on(act::main(Verb::Retry, &args, global)),
         Command::Priority(args) => block_on(act::priority(&args, global)),
+        Command::Queue(args) => block_on(done(queue::main(args, global))),
         Command::Daemon(args) => daemon::main(args, global),
         Command::Demo(args) => demo::main(args, global),
         Command::Completions(args) => completions::main(&args, &mut Cli::command()),
     }
+}
+
+/// What ends well ends with 0.
+async fn done(command: impl Future<Output = Result<(), Failure>>) -> Result<ExitCode, Failure> {
+    command.await.map(|()| ExitCode::SUCCESS)
 }
 
 /// Runs a command's future on a runtime of one thread.

@@ -79,6 +79,7 @@ fn refused(problem: &Problem, text: &str) -> Failure {
         (409, "not_supported") => Failure::WrongState(said),
         (409, _) => Failure::WrongState(said.hint("`jobtop show ID` says where the job stands")),
         (400, "bad_query") | (422, _) => Failure::Usage(said),
+        (429, _) if text.contains("try again") => Failure::Failed(said),
         (429 | 503, _) => Failure::Failed(said.hint("Try again in a moment")),
         _ => Failure::Failed(said),
     }

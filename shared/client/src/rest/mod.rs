@@ -12,7 +12,10 @@ use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use jobtop_core::job::Reply;
 use jobtop_core::job::progress::Report;
-use jobtop_core::proto::body::{FailBody, JobAnswer, JobsAnswer, NewJob, Problem};
+use jobtop_core::proto::body::{
+    FailBody, JobAnswer, JobsAnswer, NewJob, Problem, QueueAnswer, QueueBody, QueueView,
+    QueuesAnswer,
+};
 use jobtop_core::proto::request::ListJobs;
 use jobtop_core::proto::view::View;
 use jobtop_core::text;
@@ -116,6 +119,18 @@ impl Rest {
     /// `POST /api/jobs/ID/fail`.
     pub async fn fail(&self, id: &str, why: &FailBody) -> Result<View, CallError> {
         self.act(id, "fail", why).await
+    }
+
+    /// `GET /api/queues`.
+    pub async fn queues(&self) -> Result<QueuesAnswer, CallError> {
+        self.typed(Method::GET, "/api/queues", Bytes::new()).await
+    }
+
+    /// `POST /api/queues/NAME`.
+    pub async fn set_queue(&self, name: &str, body: &QueueBody) -> Result<QueueView, CallError> {
+        let path = format!("/api/queues/{}", escaped(name));
+        let answer: QueueAnswer = self.typed(Method::POST, &path, json(body)?).await?;
+        Ok(answer.queue)
     }
 
     /// `GET /readyz`: whether the daemon serves.
