@@ -27,6 +27,7 @@ use crate::http::Site;
 use crate::http::door::{self, Door};
 use crate::http::guard::Guard;
 use crate::http::socket;
+use crate::logs::{Logs, sweep};
 use crate::sdnotify::{self, State};
 use crate::store::{self, Opened};
 use crate::workers::launcher::{self, Launcher};
@@ -132,9 +133,17 @@ async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), F
         clock,
         alive: auth::lives,
     };
+    let logs = Logs::of(&settings.data_dir.path);
+    let known = {
+        let shared = shared.clone();
+        move |job| {
+            let shared = shared.clone();
+            async move { shared.hub.get(job).is_some() || (shared.lookup)(job).await.is_some() }
+        }
+    };
     let starter = Launcher::new(shared.engine.clone(), &settings);
     let guard = Guard::new(&doors.ports, &settings.allow_host, &settings.allow_origin);
-    let site = Site::new(shared, writer.health(), guard);
+    let site = Site::new(shared, writer.health(), guard, logs.clone());
 
     let mut engine = JoinSet::new();
     engine.spawn(engine::run(board, wiring));
@@ -146,6 +155,7 @@ async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), F
     drop(site);
     let mut runners = JoinSet::new();
     runners.spawn(starter.run(launches));
+    runners.spawn(sweep::run(logs, known));
     say_ready(&settings.socket.path, &doors.ports);
     sdnotify::tell(State::Ready);
     tracing::info!(epoch, "serving");

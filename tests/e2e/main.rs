@@ -8,6 +8,7 @@ mod guard;
 mod harness_itself;
 mod job_control;
 mod lifecycle;
+mod logs;
 mod manuals;
 mod network;
 mod observe;

@@ -222,13 +222,13 @@ const MAY: &[(&str, &[Room])] = &[
             ("notify", &["engine", "clock", "metrics"]),
             (
                 "workers",
-                &["engine", "auth", "config", "logging", "metrics"],
+                &["engine", "auth", "config", "logging", "logs", "metrics"],
             ),
             ("auth", &["config", "engine", "feed"]),
             (
                 "http",
                 &[
-                    "engine", "feed", "store", "auth", "config", "metrics", "clock", "exit",
+                    "engine", "feed", "store", "auth", "config", "metrics", "clock", "exit", "logs",
                 ],
             ),
             ("config", &["cli", "exit"]),

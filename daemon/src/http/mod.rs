@@ -1,7 +1,7 @@
 //! The front door: HTTP and the upgrade to WebSocket, on TCP and on the Unix socket alike.
 //!
 //! Reading order: `socket` opens, [`door`] accepts, `connection` serves one client, `guard` judges Host and Origin, `routes` says what
-//! there is; `body`, `query` and `problem` read what comes and say what is wrong with it; `jobs`, `health` and `upgrade`
+//! there is; `body`, `query` and `problem` read what comes and say what is wrong with it; `jobs`, `log`, `queues`, `health` and `upgrade`
 //! answer; `patience` ends with clients that take nothing. Decides nothing about jobs: it asks the engine, and reads the feed and the archive.
 
 pub(crate) mod door;
@@ -12,6 +12,7 @@ mod body;
 mod connection;
 mod health;
 mod jobs;
+mod log;
 mod patience;
 mod problem;
 mod query;
@@ -26,6 +27,7 @@ use tokio::sync::watch;
 
 use crate::engine::outcome::StoreHealth;
 use crate::feed::session::Shared;
+use crate::logs::Logs;
 use guard::Guard;
 
 /// What the handlers need.
@@ -33,6 +35,7 @@ use guard::Guard;
 struct App {
     shared: Arc<Shared>,
     health: watch::Receiver<StoreHealth>,
+    logs: Logs,
 }
 
 /// Everything that connections share.
@@ -49,10 +52,12 @@ impl Site {
         shared: Shared,
         health: watch::Receiver<StoreHealth>,
         guard: Guard,
+        logs: Logs,
     ) -> Arc<Self> {
         let router = routes::all(App {
             shared: Arc::new(shared.clone()),
             health,
+            logs,
         });
         Arc::new(Self {
             router,

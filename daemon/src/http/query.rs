@@ -1,5 +1,7 @@
 //! The part of an address behind the `?`. Unknown parameters are ignored, like unknown fields of a body.
 
+use std::time::Duration;
+
 use axum::extract::Query;
 use axum::http::Uri;
 use jobtop_core::UserId;
@@ -25,6 +27,42 @@ pub(super) fn list_jobs(uri: &Uri) -> Result<ListJobs, Refusal> {
         limit: given.number("limit")?,
         cursor: given.text("cursor")?,
     })
+}
+
+/// What is wanted of a log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct LogWanted {
+    /// From that byte on.
+    pub(super) offset: Option<u64>,
+    /// Its last lines.
+    pub(super) tail: Option<u64>,
+    /// One part of it, waiting so long for one where there is none.
+    pub(super) wait: Option<Duration>,
+}
+
+/// Longest wait for a part of a log, in seconds.
+const LONGEST_WAIT: u64 = 25;
+
+/// The parameters of `GET /api/jobs/ID/log`.
+pub(super) fn log(uri: &Uri) -> Result<LogWanted, Refusal> {
+    let given = Parameters::of(uri)?;
+    let wanted = LogWanted {
+        offset: given.number("offset")?,
+        tail: given.number("tail")?,
+        wait: given.number("wait")?.map(Duration::from_secs),
+    };
+    if wanted.offset.is_some() && wanted.tail.is_some() {
+        return Err(bad(
+            "offset and tail are two ways to say where to begin: give one",
+        ));
+    }
+    if wanted
+        .wait
+        .is_some_and(|wait| wait.as_secs() > LONGEST_WAIT)
+    {
+        return Err(bad(format!("wait: at most {LONGEST_WAIT} seconds")));
+    }
+    Ok(wanted)
 }
 
 struct Parameters(Vec<(String, String)>);
@@ -83,6 +121,32 @@ fn bad(detail: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_wanted_of_a_log() {
+        let read = |query: &str| log(&format!("/api/jobs/x/log{query}").parse().unwrap());
+        assert_eq!(read(""), Ok(LogWanted::default()));
+        let all = read("?offset=7&wait=25").unwrap();
+        assert_eq!(
+            (all.offset, all.wait),
+            (Some(7), Some(Duration::from_secs(25)))
+        );
+        assert_eq!(read("?tail=0").unwrap().tail, Some(0));
+        for wrong in [
+            "?tail=-1",
+            "?tail=x",
+            "?offset=1&tail=1",
+            "?wait=26",
+            "?wait=0.5",
+            "?tail=1&tail=2",
+        ] {
+            assert_eq!(
+                read(wrong).map_err(|refusal| refusal.code),
+                Err(Code::BadQuery),
+                "{wrong}"
+            );
+        }
+    }
 
     #[test]
     fn parameters() {

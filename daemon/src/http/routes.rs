@@ -12,7 +12,7 @@ use jobtop_core::text;
 
 use super::body::{Asked, Id};
 use super::problem::Refused;
-use super::{App, health, jobs, queues, upgrade};
+use super::{App, health, jobs, log, queues, upgrade};
 use crate::engine::command::Verb;
 
 pub(super) fn all(app: App) -> Router {
@@ -53,7 +53,7 @@ pub(super) fn all(app: App) -> Router {
             act(|body| nothing(body, Verb::Retry)),
         )
         .route("/api/jobs/{id}/priority", act(priority))
-        .route("/api/jobs/{id}/log", get(not_yet))
+        .route("/api/jobs/{id}/log", get(log::read))
         .route("/api/history", get(not_yet))
         .route("/api/analytics", get(not_yet))
         .route("/api/queues", get(queues::list))

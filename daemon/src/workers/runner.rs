@@ -22,6 +22,8 @@ use jobtop_runner::log_file::{Lost, Writer};
 use jobtop_runner::{GRACE, Start, attend, capture};
 use tokio::sync::mpsc;
 
+use crate::logs::Logs;
+
 /// How long the daemon may be away before the command is accepted; it is started by another runner then.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long the end is tried to be told: a machine that is being mended, or a disk that is being cleared.
@@ -135,7 +137,7 @@ async fn carry_out(
             return attend::unstarted(ending::explain_unstarted(&program, why, &error));
         }
     };
-    let path = log_path(&args.data_dir, args.job);
+    let path = Logs::of(&args.data_dir).path(args.job);
     let (lost, mut losses) = mpsc::channel(1);
     let log = match Writer::open(&path, LOG_BYTES) {
         Ok(log) => Some(log),
@@ -165,11 +167,6 @@ async fn carry_out(
             &io::Error::other("its runner failed"),
         )),
     }
-}
-
-/// Where the log of a job lies while it runs.
-pub(crate) fn log_path(data: &Path, job: JobId) -> PathBuf {
-    data.join("logs").join(format!("{job}.log"))
 }
 
 fn unlogged(reporter: &Reporter, why: &Lost) {

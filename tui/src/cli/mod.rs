@@ -18,6 +18,7 @@ mod demo;
 mod ids;
 pub(crate) mod interrupts;
 mod list;
+mod logs;
 mod mistake;
 mod pipe;
 pub(crate) mod print;
@@ -86,6 +87,8 @@ enum Command {
     Ls(list::Args),
     /// Show everything that is known of a job
     Show(show::Args),
+    /// Print what a job wrote, where the daemon has it
+    Logs(logs::Args),
     /// Wait until jobs have ended; exits as they did
     Wait(wait::Args),
     /// Suspend jobs
@@ -144,6 +147,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Report(args) => block_on(report::main(args, global)),
         Command::Ls(args) => block_on(list::main(&args, global)),
         Command::Show(args) => block_on(show::main(&args, global)),
+        Command::Logs(args) => block_on(logs::main(&args, global)),
         Command::Wait(args) => block_on(wait::main(&args, global)),
         Command::Pause(args) => block_on(act::main(Verb::Pause, &args, global)),
         Command::Resume(args) => block_on(act::main(Verb::Resume, &args, global)),

@@ -76,7 +76,7 @@ fn refused(problem: &Problem, text: &str) -> Failure {
             Failure::NoSuchJob(said.hint("`jobtop ls` shows the jobs that there are"))
         }
         (401 | 403, _) => Failure::NotAllowed(said),
-        (409, "not_supported") => Failure::WrongState(said),
+        (404, "no_log") | (409, "not_supported") => Failure::WrongState(said),
         (409, _) => Failure::WrongState(said.hint("`jobtop show ID` says where the job stands")),
         (400, "bad_query") | (422, _) => Failure::Usage(said),
         (429, _) if text.contains("try again") => Failure::Failed(said),
@@ -102,6 +102,7 @@ mod tests {
         for (status, code, exit) in [
             (404, "job_not_found", 3),
             (404, "not_found", 1),
+            (404, "no_log", 5),
             (403, "forbidden", 4),
             (401, "unauthorized", 4),
             (409, "job_finished", 5),

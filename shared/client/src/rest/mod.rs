@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper::header::{CONTENT_TYPE, HOST};
-use hyper::{Method, Request};
+use hyper::{HeaderMap, Method, Request};
 use hyper_util::rt::TokioIo;
 use jobtop_core::job::Reply;
 use jobtop_core::job::progress::Report;
@@ -18,6 +18,7 @@ use jobtop_core::proto::body::{
 };
 use jobtop_core::proto::request::ListJobs;
 use jobtop_core::proto::view::View;
+use jobtop_core::proto::{LOG_END, LOG_NEXT};
 use jobtop_core::text;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -40,6 +41,32 @@ const MAX_ANSWER: usize = 128 << 20;
 #[derive(Clone, Debug)]
 pub struct Rest {
     endpoint: Endpoint,
+}
+
+/// Where a part of a log begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFrom {
+    /// At that byte.
+    Offset(u64),
+    /// So many lines before its end.
+    Tail(u64),
+}
+
+/// A part of a job's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogPart {
+    /// The bytes as the job wrote them; what was dropped in between is said on a line of its own.
+    pub bytes: Bytes,
+    /// Where the next part begins.
+    pub next: u64,
+    /// Whether nothing will come behind it any more.
+    pub ended: bool,
+}
+
+/// What came back.
+struct Answer {
+    headers: HeaderMap,
+    body: Bytes,
 }
 
 /// Why a call has no answer; each is one sentence for a person.
@@ -133,6 +160,34 @@ impl Rest {
         Ok(answer.queue)
     }
 
+    /// `GET /api/jobs/ID/log`: the next part of its log, waiting up to `wait` seconds for one.
+    pub async fn log(&self, id: &str, from: LogFrom, wait: u64) -> Result<LogPart, CallError> {
+        let path = job_path(id, "log");
+        let path = match from {
+            LogFrom::Offset(offset) => format!("{path}?wait={wait}&offset={offset}"),
+            LogFrom::Tail(lines) => format!("{path}?wait={wait}&tail={lines}"),
+        };
+        let answer = self.answer(Method::GET, &path, Bytes::new()).await?;
+        let header = |name| {
+            answer
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        let next = header(LOG_NEXT).and_then(|next| next.parse().ok());
+        let next = next.ok_or_else(|| {
+            CallError::Broken(format!(
+                "{} did not say where its log goes on",
+                self.endpoint
+            ))
+        })?;
+        Ok(LogPart {
+            ended: header(LOG_END) == Some("true"),
+            bytes: answer.body,
+            next,
+        })
+    }
+
     /// `GET /readyz`: whether the daemon serves.
     pub async fn ready(&self) -> Result<(), CallError> {
         self.exchange(Method::GET, "/readyz", Bytes::new())
@@ -177,6 +232,12 @@ impl Rest {
     }
 
     async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes, CallError> {
+        self.answer(method, path, body)
+            .await
+            .map(|answer| answer.body)
+    }
+
+    async fn answer(&self, method: Method, path: &str, body: Bytes) -> Result<Answer, CallError> {
         timeout(CALL, self.exchange_within(method, path, body))
             .await
             .unwrap_or_else(|_| Err(self.unreachable(io::ErrorKind::TimedOut.into())))
@@ -187,7 +248,7 @@ impl Rest {
         method: Method,
         path: &str,
         body: Bytes,
-    ) -> Result<Bytes, CallError> {
+    ) -> Result<Answer, CallError> {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -207,6 +268,7 @@ impl Rest {
                 .await
                 .map_err(|error| self.hyper(&error))?;
             let status = answer.status();
+            let headers = answer.headers().clone();
             let body = Limited::new(answer.into_body(), MAX_ANSWER)
                 .collect()
                 .await
@@ -220,7 +282,7 @@ impl Rest {
                 })?
                 .to_bytes();
             if status.is_success() {
-                Ok(body)
+                Ok(Answer { headers, body })
             } else {
                 Err(CallError::Refused(problem(status, &body)))
             }

@@ -20,6 +20,8 @@ pub enum Code {
     BadOrigin,
     /// No such job.
     JobNotFound,
+    /// The job has no log.
+    NoLog,
     /// No such resource.
     NotFound,
     /// The resource is there, the method is not.
@@ -78,6 +80,7 @@ impl Code {
             Self::BadHost => "bad_host",
             Self::BadOrigin => "bad_origin",
             Self::JobNotFound => "job_not_found",
+            Self::NoLog => "no_log",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::InvalidState => "invalid_state",
@@ -114,7 +117,7 @@ impl Code {
             | Self::BinaryFrame => 400,
             Self::Unauthorized => 401,
             Self::Forbidden | Self::BadHost | Self::BadOrigin => 403,
-            Self::JobNotFound | Self::NotFound => 404,
+            Self::JobNotFound | Self::NoLog | Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::Timeout => 408,
             Self::InvalidState

@@ -16,3 +16,9 @@ pub mod view;
 pub const PROTOCOL: u32 = 1;
 /// The path of the WebSocket.
 pub const FEED_PATH: &str = "/progress";
+/// The header of a part of a log that says where one goes on reading: `offset` of the next call.
+pub const LOG_NEXT: &str = "jobtop-log-next";
+/// A part of a log that is shorter than this many bytes reaches to its end, as of then.
+pub const LOG_PART: usize = 256 * 1024;
+/// The header that says whether nothing will come any more: `true` or `false`.
+pub const LOG_END: &str = "jobtop-log-ended";

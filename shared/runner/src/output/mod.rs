@@ -9,6 +9,7 @@ mod decoder;
 mod forms;
 mod last_lines;
 mod osc;
+mod plain;
 mod rows;
 mod track;
 
@@ -20,6 +21,7 @@ use rows::{Drawn, LINE_CHARS, Rows};
 use track::Track;
 
 pub use last_lines::LastLines;
+pub use plain::Plain;
 
 /// How the program means what it says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -22,6 +22,14 @@ pub(crate) fn answer(text: &str) -> Result<(), Failure> {
         .map_err(|error| unwritten(&error))
 }
 
+/// Bytes of a stranger as they are: for a file or a pipe, never for a terminal.
+pub(crate) fn raw(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)
+        .and_then(|()| out.flush())
+        .map_err(|error| unwritten(&error))
+}
+
 /// The answer of a command for programs: one JSON document on one line. JSON escapes what could steer a terminal,
 /// but for what [`safe`] sees to.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {

@@ -1,0 +1,44 @@
+//! The captured output of jobs: where each log lies, what is to be read of it ([`part`]), and when it goes ([`sweep`]).
+//!
+//! A log is a file of `jobtop_runner::log_file`: whoever runs a command writes it without asking the daemon, so what is read
+//! here is what lies there now.
+
+pub(crate) mod part;
+pub(crate) mod sweep;
+
+use std::path::{Path, PathBuf};
+
+use jobtop_core::JobId;
+
+/// The folder of the logs.
+#[derive(Clone, Debug)]
+pub(crate) struct Logs {
+    folder: PathBuf,
+}
+
+impl Logs {
+    /// Those of the daemon with that data directory.
+    pub(crate) fn of(data: &Path) -> Self {
+        Self {
+            folder: data.join("logs"),
+        }
+    }
+
+    /// Where the log of a job lies, if it has one.
+    pub(crate) fn path(&self, job: JobId) -> PathBuf {
+        self.folder.join(format!("{job}.log"))
+    }
+
+    /// What lies in the folder: the files that are a job's log.
+    fn list(&self) -> Vec<(JobId, PathBuf)> {
+        let entries = std::fs::read_dir(&self.folder).into_iter().flatten();
+        entries
+            .flatten()
+            .filter_map(|entry| {
+                let name = entry.file_name();
+                let id = name.to_str()?.strip_suffix(".log")?.parse().ok()?;
+                Some((id, entry.path()))
+            })
+            .collect()
+    }
+}
