@@ -26,4 +26,5 @@ mod seed_protocol;
 mod streams;
 mod submit;
 mod tidy;
+mod watch;
 mod workers;

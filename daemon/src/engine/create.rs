@@ -95,6 +95,9 @@ pub(super) fn build(
     if origin == Origin::Running && (retries > 0 || !new.after.is_empty()) {
         return Err(invalid("after and retries: of a pending job only"));
     }
+    if origin == Origin::Pending && new.started_at.is_some() {
+        return Err(invalid("startedAt: of a running job only"));
+    }
     let after = afters(&new.after)?;
     let tags = new.tags.unwrap_or_default();
     if tags.len() > MAX_TAGS {
@@ -145,6 +148,11 @@ pub(super) fn build(
     };
     if origin == Origin::Running {
         job.start(now)?;
+        if let Some(at) = new.started_at.filter(|at| *at < now.wall) {
+            // A clock that is ahead of ours tells a time to come: then it begins now.
+            job.state.start_time = Some(at);
+            job.state.stopwatch.had_been_active(now.wall.ms_since(at));
+        }
     }
     Ok(job)
 }

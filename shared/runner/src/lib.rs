@@ -24,6 +24,7 @@ mod terminal;
 pub mod title;
 pub mod upstream;
 mod watch;
+pub mod watched;
 
 pub use exec::die_of;
 pub use supervise::{Cause, Ending, GRACE, Running, Start, Tell, die_likewise, start};

@@ -30,6 +30,7 @@ mod show;
 mod submit;
 pub(crate) mod target;
 mod wait;
+mod watch;
 
 /// See every job live in a terminal: how far, which step, how fast, when done, what went wrong.
 #[derive(Parser, Debug)]
@@ -79,6 +80,8 @@ enum Command {
     Run(run::Args),
     /// Queue a command, to be run by the daemon when its turn comes; prints the job's id
     Submit(submit::Args),
+    /// Watch a process that runs already, without touching it, as a job to its end
+    Watch(watch::Args),
     /// Pass stdin on to stdout, counted, as a job: for the middle of a shell pipeline
     Pipe(pipe::Args),
     /// Report a job from a shell script
@@ -143,6 +146,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Attach(args) => screen::attach(&args, global),
         Command::Run(args) => run::main(args, global),
         Command::Submit(args) => block_on(done(submit::main(args, global))),
+        Command::Watch(args) => block_on(watch::main(args, global)),
         Command::Pipe(args) => pipe::main(args, global),
         Command::Report(args) => block_on(report::main(args, global)),
         Command::Ls(args) => block_on(list::main(&args, global)),

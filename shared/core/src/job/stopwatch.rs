@@ -42,6 +42,11 @@ impl Stopwatch {
         self.mark_wall = now.wall;
     }
 
+    /// Adds active time from before it was set going.
+    pub fn had_been_active(&mut self, ms: u64) {
+        self.active_ms = self.active_ms.saturating_add(ms);
+    }
+
     /// What counts now.
     #[must_use]
     pub const fn counting(&self) -> Counting {

@@ -75,6 +75,9 @@ pub struct NewJob {
     /// Where the work is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<Arc<str>>,
+    /// When the work began, if that was before anybody told of it: of a running job only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
     /// A command to be run.
     #[serde(
         default,
@@ -132,6 +135,7 @@ impl NewJob {
             command: None,
             after: Vec::new(),
             retries: None,
+            started_at: None,
         }
     }
 

@@ -305,6 +305,7 @@ mod flat {
     use crate::job::status::Status;
     use crate::proto::body::{CapabilitiesGiven, one_or_more};
     use crate::serial::object;
+    use crate::time::Timestamp;
 
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -332,6 +333,7 @@ mod flat {
         #[serde(default, deserialize_with = "one_or_more")]
         after: Vec<String>,
         retries: Option<u32>,
+        started_at: Option<Timestamp>,
     }
 
     impl From<NewJobFlat> for NewJob {
@@ -355,6 +357,7 @@ mod flat {
                 command: flat.command,
                 after: flat.after,
                 retries: flat.retries,
+                started_at: flat.started_at,
             }
         }
     }

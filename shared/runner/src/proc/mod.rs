@@ -10,6 +10,7 @@ use parse::{FdInfo, Stat};
 
 pub mod parse;
 mod pipes;
+mod somebody;
 
 /// Files smaller than this tell nothing about progress.
 pub const SMALLEST: u64 = 64 * 1024;

@@ -62,6 +62,18 @@ pub fn stat(text: &str) -> Option<Stat> {
     })
 }
 
+/// How a process ended, from `/proc/PID/stat`, as `wait` tells it: 0 as long as it has not.
+#[must_use]
+pub fn exit_status(text: &str) -> Option<i32> {
+    let close = text.rfind(')')?;
+    // The 52nd field; the first after the name is the 3rd.
+    text.get(close + 1..)?
+        .split_ascii_whitespace()
+        .nth(49)?
+        .parse()
+        .ok()
+}
+
 /// Reads `/proc/PID/task/TID/children`.
 #[must_use]
 pub fn children(text: &str) -> Vec<i32> {
