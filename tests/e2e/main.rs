@@ -25,6 +25,7 @@ mod screen;
 mod seed_protocol;
 mod streams;
 mod submit;
+mod terminal;
 mod tidy;
 mod watch;
 mod workers;

@@ -28,6 +28,20 @@ pub(crate) fn in_new_session(command: &mut Command) {
     unsafe { command.pre_exec(prepare) };
 }
 
+/// Lets the command begin a session of its own, whose terminal that descriptor is. It must be open until the command has begun.
+pub(crate) fn in_session_at(command: &mut Command, terminal: BorrowedFd<'_>) {
+    let terminal = terminal.as_raw_fd();
+    let prepare = move || {
+        rustix::process::setsid()?;
+        // SAFETY: the caller's descriptor, copied by fork and open until exec.
+        let terminal = unsafe { BorrowedFd::borrow_raw(terminal) };
+        rustix::process::ioctl_tiocsctty(terminal)?;
+        Ok(())
+    };
+    // SAFETY: `prepare` makes system calls only.
+    unsafe { command.pre_exec(prepare) };
+}
+
 /// Marks every descriptor from 3 on to be closed by `exec`. They stay open until then: the standard library tells the
 /// parent of a failed `exec` through one of them.
 fn close_others_at_exec() -> io::Result<()> {
@@ -109,23 +123,25 @@ pub(crate) fn in_foreground(command: &mut Command, terminal: BorrowedFd<'_>) {
         let terminal = unsafe { BorrowedFd::borrow_raw(terminal) };
         let group = rustix::process::getpgrp();
         // Without the terminal the command still runs, in the background.
-        let _ = without_ttou(|| rustix::termios::tcsetpgrp(terminal, group));
+        let _ = without_terminal_signals(|| rustix::termios::tcsetpgrp(terminal, group));
         Ok(())
     };
     // SAFETY: `prepare` makes system calls only.
     unsafe { command.pre_exec(prepare) };
 }
 
-/// Runs `act` with SIGTTOU blocked in this thread: who changes a terminal from the background is stopped otherwise.
-pub(crate) fn without_ttou<T>(act: impl FnOnce() -> T) -> T {
+/// Runs `act` with SIGTTOU and SIGTTIN blocked in this thread: who changes a terminal from the background, or reads from it, is
+/// stopped otherwise.
+pub(crate) fn without_terminal_signals<T>(act: impl FnOnce() -> T) -> T {
     // SAFETY: both sets are initialised by the calls before they are read, and outlive them; only this thread's mask
     // changes, and it is put back.
     unsafe {
-        let mut ttou = std::mem::zeroed();
+        let mut both = std::mem::zeroed();
         let mut before = std::mem::zeroed();
-        libc::sigemptyset(&raw mut ttou);
-        libc::sigaddset(&raw mut ttou, libc::SIGTTOU);
-        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const ttou, &raw mut before);
+        libc::sigemptyset(&raw mut both);
+        libc::sigaddset(&raw mut both, libc::SIGTTOU);
+        libc::sigaddset(&raw mut both, libc::SIGTTIN);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const both, &raw mut before);
         let done = act();
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
         done

@@ -37,6 +37,11 @@ pub(crate) enum Change {
 }
 
 impl Leader {
+    /// Starts a command that begins a session of its own, and with it a process group.
+    pub(crate) fn start_session(command: &mut Command) -> io::Result<Self> {
+        Ok(Self::of(command.spawn()?))
+    }
+
     /// Starts the command in a process group of its own.
     pub(crate) fn start(
         command: &mut Command,
@@ -54,9 +59,12 @@ impl Leader {
                 terminal.take_back();
             }
         }
-        let child = started?;
+        Ok(Self::of(started?))
+    }
+
+    fn of(child: Child) -> Self {
         let pid = Pid::from_child(&child);
-        Ok(Self { child, pid })
+        Self { child, pid }
     }
 
     /// Its process id, and its group's.

@@ -18,6 +18,7 @@ pub mod observe;
 pub mod output;
 pub mod proc;
 mod progress_fd;
+mod relay;
 mod signals;
 mod supervise;
 mod terminal;

@@ -1,5 +1,8 @@
-//! The terminal, lent to the command: its process group is the foreground one while it runs, so that keys, Ctrl-C and
-//! Ctrl-Z reach it as if nobody stood between. What is not ours to lend is left alone.
+//! The terminal, lent to the command, so that keys, Ctrl-C and Ctrl-Z reach it as if nobody stood between. What is not ours to
+//! lend is left alone.
+//!
+//! Where the command has a pseudoterminal ([`Relay`]) lending means to pass the keys on; else its process group is the
+//! foreground one while it runs.
 
 use std::io::IsTerminal;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -9,6 +12,7 @@ use rustix::process::{Pid, getpgrp};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr, tcsetpgrp};
 
 use crate::exec;
+use crate::relay::Relay;
 
 /// The controlling terminal of this session.
 #[derive(Debug)]
@@ -17,6 +21,7 @@ pub(crate) struct Terminal {
     /// How it was set before the command could change it.
     before: Option<Termios>,
     lent: bool,
+    relay: Option<Relay>,
 }
 
 impl Terminal {
@@ -29,6 +34,7 @@ impl Terminal {
             fd,
             before,
             lent: false,
+            relay: None,
         })
     }
 
@@ -55,21 +61,53 @@ impl Terminal {
         self.lent = true;
     }
 
+    /// The command has a pseudoterminal, and the keys.
+    pub(crate) fn lend_by(&mut self, relay: Relay) {
+        relay.enter();
+        self.relay = Some(relay);
+        self.lent = true;
+    }
+
     /// Whether it is lent.
     pub(crate) fn is_lent(&self) -> bool {
         self.lent
     }
 
+    /// Whether the command has a pseudoterminal.
+    pub(crate) fn is_relayed(&self) -> bool {
+        self.relay.is_some()
+    }
+
     /// Lends it to a process group.
     pub(crate) fn lend(&mut self, group: Pid) {
-        self.lent = exec::without_ttou(|| tcsetpgrp(&self.fd, group)).is_ok();
+        self.lent = match &self.relay {
+            Some(relay) => {
+                relay.enter();
+                true
+            }
+            None => exec::without_terminal_signals(|| tcsetpgrp(&self.fd, group)).is_ok(),
+        };
     }
 
     /// Takes it back if it is lent.
     pub(crate) fn take_back(&mut self) {
-        if std::mem::take(&mut self.lent) {
+        if !std::mem::take(&mut self.lent) {
+            return;
+        }
+        if let Some(relay) = &self.relay {
+            relay.leave();
+            self.restore();
+        } else {
             // A terminal that is gone needs no owner.
-            let _ = exec::without_ttou(|| tcsetpgrp(&self.fd, getpgrp()));
+            let _ = exec::without_terminal_signals(|| tcsetpgrp(&self.fd, getpgrp()));
+        }
+    }
+
+    /// The command has ended: what it wrote last is waited for.
+    pub(crate) async fn come_to_rest(&mut self) {
+        if let Some(relay) = self.relay.take() {
+            relay.finish().await;
+            self.restore();
         }
     }
 
@@ -77,7 +115,7 @@ impl Terminal {
     pub(crate) fn restore(&self) {
         if let Some(before) = &self.before {
             let set = || tcsetattr(&self.fd, OptionalActions::Drain, before);
-            let _ = exec::without_ttou(set);
+            let _ = exec::without_terminal_signals(set);
         }
     }
 }

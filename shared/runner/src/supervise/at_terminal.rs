@@ -28,6 +28,21 @@ impl Supervisor {
         }
     }
 
+    /// Ctrl-Z, where the command has a terminal of its own. It is told, so that it can leave the screen in order; but nobody in
+    /// its session could continue it, so the kernel stops it only if it is made to.
+    pub(super) async fn stop_by_key(&mut self) {
+        let its = self
+            .proc
+            .ignored_signals(self.leader.pid().as_raw_nonzero().get());
+        let takes_it = its & (1 << (libc::SIGTSTP - 1)) == 0;
+        if self.ladder.holds() || !takes_it || nobody_could_continue_us(&self.proc) {
+            return;
+        }
+        self.leader.signal_group(Signal::TSTP);
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        self.leader.signal_group(Signal::STOP);
+    }
+
     /// The command was stopped, and not by the ladder: as a shell's job would be, from its terminal.
     pub(super) async fn stopped(&mut self, signal: i32) {
         if self.ladder.holds() || self.ladder.is_cancelling() {
@@ -37,7 +52,7 @@ impl Supervisor {
             return;
         };
         let wants_terminal = signal == libc::SIGTTIN || signal == libc::SIGTTOU;
-        if wants_terminal && terminal.is_ours() {
+        if wants_terminal && terminal.is_ours() && !terminal.is_relayed() {
             terminal.lend(self.leader.pid());
             self.leader.signal_group(Signal::CONT);
             return;

@@ -24,6 +24,7 @@ use crate::ladder::{Effect, Ladder, Look, Push};
 use crate::leader::{Change, Leader, signal_member};
 use crate::proc::Proc;
 use crate::progress_fd;
+use crate::relay::Between;
 use crate::signals::Signals;
 use crate::terminal::Terminal;
 use crate::watch::Watch;
@@ -105,7 +106,30 @@ pub fn start(start: &Start) -> io::Result<Running> {
     let progress = (start.in_front || start.captured)
         .then(|| progress_fd::give(&mut command, terminal.as_ref().map(Terminal::fd)))
         .flatten();
-    let leader = Leader::start(&mut command, terminal.as_mut())?;
+    let wanted = terminal
+        .as_ref()
+        .filter(|terminal| terminal.is_wanted_at_once());
+    let between = wanted.and_then(|terminal| Between::put(&mut command, terminal.fd()));
+    let (tell, tells) = mpsc::channel(32);
+    let last = Last::default();
+    let ear = || Ear::new(tell.clone(), last.clone());
+    let (stop, stops) = mpsc::channel(1);
+    let leader = match (between, &mut terminal) {
+        (Some(between), Some(terminal)) => {
+            let leader = Leader::start_session(&mut command)?;
+            // A thread and some descriptors that can't be had: the command goes on with a terminal that nobody reads, so it ends.
+            match between.begin(leader.pid(), ear(), stop) {
+                Ok(relay) => terminal.lend_by(relay),
+                Err(error) => {
+                    leader.signal_group(Signal::KILL);
+                    leader.reap();
+                    return Err(error);
+                }
+            }
+            leader
+        }
+        (_, terminal) => Leader::start(&mut command, terminal.as_mut())?,
+    };
     // It holds the writing ends of its pipe, of which the reading end is to see the end.
     drop(command);
     if start.in_front {
@@ -115,16 +139,11 @@ pub fn start(start: &Start) -> io::Result<Running> {
     let pid = leader.pid().as_raw_nonzero().get();
     let census = || Census::new(proc.clone(), pid).adopting(adopter);
     let (asks, asked) = mpsc::channel(8);
-    let (tell, tells) = mpsc::channel(32);
-    let last = Last::default();
     let (ends, ended) = oneshot::channel();
     if let Some((read, _)) = progress {
         tokio::spawn(progress_fd::listen(read, tell.clone(), ended));
     }
-    let output = output.map(|pipe| Output {
-        pipe,
-        ear: Ear::new(tell.clone(), last.clone()),
-    });
+    let output = output.map(|pipe| Output { pipe, ear: ear() });
     let supervisor = Supervisor {
         watch: Watch::new(proc.clone(), census()),
         census: census(),
@@ -136,6 +155,7 @@ pub fn start(start: &Start) -> io::Result<Running> {
         passed: None,
         exit: None,
         asked: Some(asked),
+        stops,
         tell,
         _ends: ends,
     };
@@ -192,6 +212,8 @@ struct Supervisor {
     passed: Option<Signal>,
     exit: Option<Exit>,
     asked: Option<mpsc::Receiver<Action>>,
+    /// Somebody pressed Ctrl-Z.
+    stops: mpsc::Receiver<()>,
     tell: mpsc::Sender<Tell>,
     /// Dropped at the end, which whoever listens beside us learns so.
     _ends: oneshot::Sender<Infallible>,
@@ -206,6 +228,7 @@ impl Supervisor {
                 _ = changes.recv() => None,
                 number = signals.next() => { self.pass_on(number).await; None }
                 action = ask(&mut self.asked) => { self.ask(action).await; None }
+                Some(()) = self.stops.recv() => { self.stop_by_key().await; None }
                 () = pause(self.ladder.is_busy(), self.step) => { self.look().await; None }
                 reading = self.watch.next(), if !self.ladder.holds() => Some(reading),
             };
@@ -335,6 +358,7 @@ impl Supervisor {
         }
         let lent = self.terminal.as_ref().is_some_and(Terminal::is_lent);
         if let Some(terminal) = &mut self.terminal {
+            terminal.come_to_rest().await;
             terminal.take_back();
             if lent && matches!(exit, Exit::Signal(_)) {
                 terminal.restore();

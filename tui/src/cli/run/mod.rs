@@ -151,7 +151,7 @@ impl Beside {
         let Some(ending) = ending else {
             return OUR_FAILURE;
         };
-        let end = attend::end_of(program, ending, None);
+        let end = attend::end_of(program, ending, running.last_lines());
         contact::farewell(self.reporter, self.contact, end).await;
         jobtop_runner::die_likewise(ending);
         ending.exit.shell_code()
