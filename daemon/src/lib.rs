@@ -20,7 +20,7 @@ pub mod feed;
 mod folder;
 mod http;
 mod logging;
-mod logs;
+pub mod logs;
 mod sdnotify;
 pub mod store;
 mod supervise;

@@ -109,6 +109,7 @@ async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), F
 
     let (inbox, commands) = mpsc::channel(INBOX);
     let (close, closing) = watch::channel(false);
+    let logs = Logs::of(&settings.data_dir.path);
     let by_key = archive.clone();
     let shared = Shared {
         hub: Arc::clone(&hub),
@@ -120,6 +121,7 @@ async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), F
             let archive = archive.clone();
             Box::pin(async move { archive.get(id).await })
         }),
+        logs: logs.clone(),
         engine: Handle::new(inbox),
         clock,
         limits: settings.limits,
@@ -133,7 +135,6 @@ async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), F
         clock,
         alive: auth::lives,
     };
-    let logs = Logs::of(&settings.data_dir.path);
     let known = {
         let shared = shared.clone();
         move |job| {
@@ -143,7 +144,7 @@ async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), F
     };
     let starter = Launcher::new(shared.engine.clone(), &settings);
     let guard = Guard::new(&doors.ports, &settings.allow_host, &settings.allow_origin);
-    let site = Site::new(shared, writer.health(), guard, logs.clone());
+    let site = Site::new(shared, writer.health(), guard);
 
     let mut engine = JoinSet::new();
     engine.spawn(engine::run(board, wiring));

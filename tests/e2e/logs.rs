@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Output, Stdio};
 
 use jobtop_e2e::daemon::{Daemon, Setup};
 use jobtop_e2e::home::Home;
 use jobtop_e2e::process::{self, Signal};
 use jobtop_e2e::wait;
+use jobtop_e2e::ws::Ws;
 use serde_json::{Value, json};
 
 use crate::said::id;
@@ -207,5 +209,89 @@ fn following_ends_by_ctrl_c_and_with_its_reader() {
             (ended.status.code(), err(&ended)),
             (Some(code), String::new())
         );
+    }
+}
+
+/// All text of a log channel up to the end of the log.
+fn followed(ws: &mut Ws, channel: &str) -> String {
+    let mut text = String::new();
+    loop {
+        let said = ws.find("the log", |said| said["channel"] == channel);
+        match said["type"].as_str() {
+            Some("log") => text += said["text"].as_str().expect("text"),
+            Some("log_end") => return text,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_log_is_fed_over_the_websocket_from_where_one_likes() {
+    let home = Home::new();
+    let daemon = home.daemon(Setup::unix());
+    let line = "echo one; echo twö; while [ ! -e gate ]; do sleep 0.01; done; seq 20000";
+    let job = submit(&daemon, &home, line);
+    let numbers: Vec<String> = (1..=20_000).map(|n| n.to_string()).collect();
+    let numbers = numbers.join("\n") + "\n";
+    let channel = format!("log:{job}");
+    let path = format!("/api/jobs/{job}/log");
+    wait::until("its first lines", || {
+        (daemon.get(&path).body == "one\ntwö\n".as_bytes()).then_some(())
+    });
+    let mut from_start = daemon.ws();
+    from_start.subscribe(&channel, &json!({"snapshot": true}));
+    let first = from_start.find("what there is", |said| said["type"] == "log");
+    assert_eq!(
+        (&first["jobId"], &first["text"], &first["next"]),
+        (&json!(job), &json!("one\ntwö\n"), &json!(9))
+    );
+    let mut tail = daemon.ws();
+    tail.subscribe(&channel, &json!({"tail": 1}));
+    let mut new_alone = daemon.ws();
+    new_alone.subscribe(&channel, &json!({}));
+    fs::write(home.work().join("gate"), "").expect("the gate");
+    assert_eq!(followed(&mut from_start, &channel), numbers);
+    assert_eq!(followed(&mut tail, &channel), format!("twö\n{numbers}"));
+    assert_eq!(followed(&mut new_alone, &channel), numbers);
+    // Afterwards, too.
+    let mut late = daemon.ws();
+    late.subscribe(&channel, &json!({"offset": 9}));
+    assert_eq!(followed(&mut late, &channel), numbers);
+}
+
+#[test]
+fn a_producer_s_own_words_are_its_log() {
+    let home = Home::new();
+    let daemon = home.daemon(Setup::unix());
+    let mut producer = daemon.ws();
+    let answer = producer.ok(json!({"type": "create_job", "jobType": "etl"}));
+    let job = id(&answer["job"]);
+    for (stream, text) in [("stdout", "one\n"), ("stderr", "two\n")] {
+        producer.ok(json!({"type": "log", "jobId": job, "stream": stream, "text": text}));
+    }
+    assert_eq!(
+        daemon.get(&format!("/api/jobs/{job}/log")).body,
+        b"one\ntwo\n"
+    );
+    let log = home.data().join(format!("logs/{job}.log"));
+    let mode = fs::metadata(&log).expect("a log").permissions().mode();
+    assert_eq!(mode & 0o077, 0, "it is its owner's alone");
+    producer.ok(json!({"type": "complete_job", "jobId": job}));
+    let late = json!({"type": "log", "jobId": job, "text": "late"});
+    assert_eq!(producer.refused(late), "job_finished");
+    let command = submit(&daemon, &home, "while [ ! -e gate ]; do sleep 0.01; done");
+    for (message, code) in [
+        (
+            json!({"type": "log", "jobId": command, "text": "x"}),
+            "invalid",
+        ),
+        (
+            json!({"type": "log", "jobId": "job_nobody", "text": "x"}),
+            "job_not_found",
+        ),
+        (json!({"type": "log", "jobId": job}), "invalid"),
+        (json!({"type": "log", "text": "x"}), "invalid"),
+    ] {
+        assert_eq!(producer.refused(message.clone()), code, "{message}");
     }
 }

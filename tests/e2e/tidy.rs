@@ -218,7 +218,7 @@ const MAY: &[(&str, &[Room])] = &[
         &[
             ("engine", &["clock", "metrics"]),
             ("store", &["engine", "clock", "metrics"]),
-            ("feed", &["engine", "clock", "metrics"]),
+            ("feed", &["engine", "clock", "logs", "metrics"]),
             ("notify", &["engine", "clock", "metrics"]),
             (
                 "workers",

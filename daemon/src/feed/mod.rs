@@ -1,6 +1,7 @@
 //! The feed: the live set in the order of its revisions ([`hub`]), what is to be read of it ([`listing`]), and one
 //! [`session`] a WebSocket, made of a reader and a writer.
 
+mod following;
 pub mod hub;
 mod interest;
 pub mod listing;

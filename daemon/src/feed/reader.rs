@@ -10,7 +10,7 @@ use jobtop_core::job::progress::Report;
 use jobtop_core::job::refusal::{Code, Refusal};
 use jobtop_core::proto::body::JobAnswer;
 use jobtop_core::proto::message::{self, Said};
-use jobtop_core::proto::request::{Incoming, Named, Request, RequestId, Update};
+use jobtop_core::proto::request::{Incoming, LogText, Named, Request, RequestId, Update};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -198,6 +198,10 @@ impl Reader {
             }
             Request::Accept(named) => self.assigned(named, request_id, accept).await,
             Request::Decline(named) => self.assigned(named, request_id, decline).await,
+            Request::Log(named, log) => match self.keep_log(&named, log).await {
+                Ok(()) => self.done(request_id).await,
+                Err(refusal) => self.refuse(request_id, Some(&named.job_id), &refusal).await,
+            },
             Request::GetJob(named) => {
                 let found = self.find(&named).await;
                 self.tell(request_id, Some(&named.job_id), found).await
@@ -211,6 +215,33 @@ impl Reader {
                 );
                 self.tell(request_id, None, answer).await
             }
+        }
+    }
+
+    /// A piece of a job's output is kept before the next message is read: so pieces keep their order.
+    async fn keep_log(&self, named: &Named, log: LogText) -> Result<(), Refusal> {
+        let id = id_of(&named.job_id)?;
+        let who = self.held_to(named);
+        let Some(job) = self.shared.hub.get(id) else {
+            return Err(match self.shared.archived(id).await {
+                Some(old) => archived::report(&who, &old),
+                None => Refusal::job_not_found(&named.job_id),
+            });
+        };
+        who.check_controls(&job.spec.user, "report on")?;
+        if job.is_final() {
+            return Err(archived::report(&who, &job));
+        }
+        if job.spec.command.is_some() {
+            let detail = "The output of a submitted command is kept already";
+            return Err(Refusal::new(Code::Invalid, detail));
+        }
+        let logs = self.shared.logs.clone();
+        let kept = tokio::task::spawn_blocking(move || logs.append(id, &log.text)).await;
+        match kept {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(lost)) => Err(Refusal::new(Code::NoRoom, lost.to_string())),
+            Err(_) => Err(Refusal::new(Code::Internal, "The log could not be written")),
         }
     }
 

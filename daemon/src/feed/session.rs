@@ -30,6 +30,7 @@ use crate::engine::command::{Command, ConnId, Link};
 use crate::engine::handle::Handle;
 use crate::engine::outcome::Process;
 use crate::engine::{archived, create};
+use crate::logs::Logs;
 
 /// Answers, notes and controls that may be on their way to one client.
 const QUEUE: usize = 64;
@@ -56,6 +57,8 @@ pub struct Shared {
     pub lookup: Lookup,
     /// The archive, by idempotency key.
     pub keyed: Keyed,
+    /// The captured output of jobs.
+    pub logs: Logs,
     /// The engine.
     pub engine: Handle,
     /// The time.

@@ -50,6 +50,7 @@ impl House {
         let (sender, inbox) = mpsc::channel(INBOX);
         let (closing, closed) = watch::channel(false);
         let shared = Shared {
+            logs: crate::logs::Logs::of(std::path::Path::new("/no/such/place")),
             hub: hub.clone(),
             lookup: Arc::new(|_| Box::pin(async { None })),
             keyed: Arc::new(|_, _| Box::pin(async { None })),

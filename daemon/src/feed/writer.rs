@@ -18,10 +18,12 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::MissedTickBehavior;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
+use super::following::{Following, News};
 use super::hub::{Change, Pulled};
 use super::interest::{Interest, Subscription};
 use super::session::{End, Shared};
 use crate::engine::command::{Answer, ConnId, SessionAnswer, ToProducer};
+use crate::logs::part::Begin;
 
 /// How often a silent client is asked whether it is still there.
 const PING: Duration = Duration::from_secs(30);
@@ -42,6 +44,7 @@ pub(super) struct Writer {
     shared: Shared,
     identity: Identity,
     interest: Interest,
+    following: Following,
     /// Everything up to here has been sent, or was of no interest.
     cursor: u64,
     /// Jobs that came into the live set up to here are known to the client, as far as they are of interest.
@@ -59,6 +62,7 @@ enum Woken {
     Note(Note),
     Control(ToProducer),
     Ping,
+    Logs,
     Closing,
     ReaderGone,
 }
@@ -76,6 +80,7 @@ impl Writer {
         Self {
             conn,
             interest: Interest::default(),
+            following: Following::default(),
             identity,
             shared,
             cursor: revision,
@@ -125,6 +130,7 @@ impl Writer {
                 _ = ping.tick() => Woken::Ping,
                 () = self.notify.notified() => Woken::Changes,
                 answer = self.answers.recv() => answer.map_or(Woken::ReaderGone, Woken::Answer),
+                () = self.following.due() => Woken::Logs,
                 note = self.notes.recv() => note.map_or(Woken::ReaderGone, Woken::Note),
                 control = self.controls.recv() => control.map_or(Woken::ReaderGone, Woken::Control),
             };
@@ -138,6 +144,7 @@ impl Writer {
                     let timestamp = self.shared.clock.now().wall;
                     say(sink, Said::Ping { timestamp }.encode()).await?;
                 }
+                Woken::Logs => self.feed_logs(sink).await?,
                 Woken::Closing => return Ok(End::Closing),
                 Woken::ReaderGone => return Ok(End::Gone),
             }
@@ -224,6 +231,31 @@ impl Writer {
                 break;
             };
             self.take(sink, note).await?;
+        }
+        Ok(())
+    }
+
+    async fn feed_logs<S>(&mut self, sink: &mut S) -> Result<(), Error>
+    where
+        S: Sink<Message, Error = Error> + Unpin,
+    {
+        for (channel, job_id, news) in self.following.look(&self.shared).await {
+            let timestamp = self.shared.clock.now().wall;
+            let said = match &news {
+                News::Text(text, next) => Said::Log {
+                    channel: &channel,
+                    job_id,
+                    text,
+                    next: *next,
+                    timestamp,
+                },
+                News::End => Said::LogEnd {
+                    channel: &channel,
+                    job_id,
+                    timestamp,
+                },
+            };
+            say(sink, said.encode()).await?;
         }
         Ok(())
     }
@@ -417,6 +449,15 @@ impl Writer {
             };
             say(sink, said.encode()).await?;
         }
+        if let Topic::Log(Some(job)) = channel.topic {
+            let begin = match (wanted.offset, wanted.tail) {
+                (Some(offset), _) => Begin::Offset(offset),
+                (None, Some(lines)) => Begin::Tail(lines),
+                (None, None) if wanted.snapshot => Begin::Offset(0),
+                (None, None) => Begin::Offset(self.shared.logs.length(job)),
+            };
+            self.following.add(channel.clone(), who.clone(), job, begin);
+        }
         let whole = wanted.snapshot || wanted.after.is_some();
         self.interest.add(Subscription {
             channel,
@@ -440,6 +481,7 @@ impl Writer {
         S: Sink<Message, Error = Error> + Unpin,
     {
         self.interest.remove(channel);
+        self.following.remove(channel);
         self.shared
             .hub
             .watch(self.conn, &self.interest, &self.notify);

@@ -47,11 +47,11 @@ pub(super) async fn read(
         } => Begin::Tail(lines),
         LogWanted { .. } => Begin::Offset(0),
     };
-    let Some(first) = part(&app.logs, job, from).await? else {
+    let Some(first) = part(&app.shared.logs, job, from).await? else {
         return without(&app, &found, wanted).await;
     };
     match wanted.wait {
-        None => Ok(whole(&app.logs, job, first)),
+        None => Ok(whole(&app.shared.logs, job, first)),
         Some(wait) => Ok(one(&app, job, first, wait).await?),
     }
 }
@@ -121,9 +121,9 @@ async fn one(
     let ended = loop {
         let ended = has_ended(app, job);
         if !part.bytes.is_empty() || Instant::now() >= until {
-            break ended && app.logs.length(job) <= part.next;
+            break ended && app.shared.logs.length(job) <= part.next;
         }
-        if app.logs.length(job) <= part.next {
+        if app.shared.logs.length(job) <= part.next {
             if ended {
                 break true;
             }
@@ -133,7 +133,7 @@ async fn one(
             }
         }
         // Read after it was known to have ended: so nothing is behind what is read then.
-        if let Some(more) = self::part(&app.logs, job, Begin::Offset(part.next)).await? {
+        if let Some(more) = self::part(&app.shared.logs, job, Begin::Offset(part.next)).await? {
             part = more;
         }
     };

@@ -27,7 +27,6 @@ use tokio::sync::watch;
 
 use crate::engine::outcome::StoreHealth;
 use crate::feed::session::Shared;
-use crate::logs::Logs;
 use guard::Guard;
 
 /// What the handlers need.
@@ -35,7 +34,6 @@ use guard::Guard;
 struct App {
     shared: Arc<Shared>,
     health: watch::Receiver<StoreHealth>,
-    logs: Logs,
 }
 
 /// Everything that connections share.
@@ -52,12 +50,10 @@ impl Site {
         shared: Shared,
         health: watch::Receiver<StoreHealth>,
         guard: Guard,
-        logs: Logs,
     ) -> Arc<Self> {
         let router = routes::all(App {
             shared: Arc::new(shared.clone()),
             health,
-            logs,
         });
         Arc::new(Self {
             router,

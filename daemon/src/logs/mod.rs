@@ -3,30 +3,42 @@
 //! A log is a file of `jobtop_runner::log_file`: whoever runs a command writes it without asking the daemon, so what is read
 //! here is what lies there now.
 
-pub(crate) mod part;
+pub mod part;
 pub(crate) mod sweep;
 
 use std::path::{Path, PathBuf};
 
 use jobtop_core::JobId;
+use jobtop_runner::log_file::{Lost, Writer};
+
+/// Most bytes of the disk that a log takes.
+pub const BYTES: u64 = 16 << 20;
 
 /// The folder of the logs.
 #[derive(Clone, Debug)]
-pub(crate) struct Logs {
+pub struct Logs {
     folder: PathBuf,
 }
 
 impl Logs {
     /// Those of the daemon with that data directory.
-    pub(crate) fn of(data: &Path) -> Self {
+    #[must_use]
+    pub fn of(data: &Path) -> Self {
         Self {
             folder: data.join("logs"),
         }
     }
 
     /// Where the log of a job lies, if it has one.
-    pub(crate) fn path(&self, job: JobId) -> PathBuf {
+    #[must_use]
+    pub fn path(&self, job: JobId) -> PathBuf {
         self.folder.join(format!("{job}.log"))
+    }
+
+    /// Appends what a producer says of its output. Writes a file: not for a thread that must not wait.
+    pub fn append(&self, job: JobId, text: &str) -> Result<(), Lost> {
+        let mut log = Writer::open(&self.path(job), BYTES).map_err(Lost::Failed)?;
+        log.append(text.as_bytes()).map_or(Ok(()), Err)
     }
 
     /// What lies in the folder: the files that are a job's log.

@@ -9,7 +9,7 @@ use super::Logs;
 
 /// Where a part begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Begin {
+pub enum Begin {
     /// At that byte of the file.
     Offset(u64),
     /// So many lines before the end.
@@ -18,18 +18,18 @@ pub(crate) enum Begin {
 
 /// What was read.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Part {
+pub struct Part {
     /// The bytes as they were captured; what was dropped is said in its place, on a line of its own.
-    pub(crate) bytes: Vec<u8>,
+    pub bytes: Vec<u8>,
     /// Where the next part begins.
-    pub(crate) next: u64,
+    pub next: u64,
     /// Whether that is the end, as of now.
-    pub(crate) end: bool,
+    pub end: bool,
 }
 
 impl Logs {
     /// Reads a part of about `most` bytes. `None` if the job has no log. Reads a file: not for a thread that must not wait.
-    pub(crate) fn read(&self, job: JobId, from: Begin, most: usize) -> io::Result<Option<Part>> {
+    pub fn read(&self, job: JobId, from: Begin, most: usize) -> io::Result<Option<Part>> {
         let log = match Reader::open(&self.path(job)) {
             Ok(log) => log,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -69,7 +69,8 @@ impl Logs {
     }
 
     /// How long the log is now; 0 where there is none.
-    pub(crate) fn length(&self, job: JobId) -> u64 {
+    #[must_use]
+    pub fn length(&self, job: JobId) -> u64 {
         std::fs::symlink_metadata(self.path(job)).map_or(0, |meta| meta.len())
     }
 }

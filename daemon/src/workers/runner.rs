@@ -22,14 +22,12 @@ use jobtop_runner::log_file::{Lost, Writer};
 use jobtop_runner::{GRACE, Start, attend, capture};
 use tokio::sync::mpsc;
 
-use crate::logs::Logs;
+use crate::logs::{self, Logs};
 
 /// How long the daemon may be away before the command is accepted; it is started by another runner then.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long the end is tried to be told: a machine that is being mended, or a disk that is being cleared.
 const FAREWELL: Duration = Duration::from_secs(24 * 3_600);
-/// Bytes of a log.
-const LOG_BYTES: u64 = 16 << 20;
 
 /// The command line, which the daemon writes.
 #[derive(Debug, Parser)]
@@ -139,7 +137,7 @@ async fn carry_out(
     };
     let path = Logs::of(&args.data_dir).path(args.job);
     let (lost, mut losses) = mpsc::channel(1);
-    let log = match Writer::open(&path, LOG_BYTES) {
+    let log = match Writer::open(&path, logs::BYTES) {
         Ok(log) => Some(log),
         Err(error) => {
             unlogged(reporter, &Lost::Failed(error));

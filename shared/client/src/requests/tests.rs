@@ -40,6 +40,8 @@ fn the_daemon_reads_what_is_written() {
         ..Report::default()
     };
     let wanted = Subscribe {
+        tail: None,
+        offset: None,
         channel: "jobs".to_owned(),
         snapshot: true,
         after: Some(7),

@@ -174,6 +174,18 @@ pub enum Said<'a> {
         job: &'a View,
         timestamp: Timestamp,
     },
+    Log {
+        channel: &'a str,
+        job_id: JobId,
+        text: &'a str,
+        next: u64,
+        timestamp: Timestamp,
+    },
+    LogEnd {
+        channel: &'a str,
+        job_id: JobId,
+        timestamp: Timestamp,
+    },
 }
 
 impl Said<'_> {

@@ -70,6 +70,7 @@ pub enum Request {
     Work(Work),
     Accept(Named),
     Decline(Named),
+    Log(Named, LogText),
 }
 
 /// `work`: this connection takes pending jobs of these types, so many at once. Said again it replaces what was said.
@@ -80,6 +81,16 @@ pub struct Work {
     pub job_types: Vec<JobType>,
     /// How many at once; none is an end of it.
     pub slots: u32,
+}
+
+/// `log`: a piece of a job's output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogText {
+    /// Which stream, as in `stdout`.
+    #[serde(default)]
+    pub stream: Option<String>,
+    /// The text, with its line ends.
+    pub text: String,
 }
 
 /// `subscribe`.
@@ -97,6 +108,12 @@ pub struct Subscribe {
     /// … of this epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u64>,
+    /// Of a log: from so many lines before its end on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tail: Option<u64>,
+    /// Of a log: from that byte on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
     /// The user that the subscription is held to under `--auth none`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<UserId>,
@@ -263,7 +280,8 @@ impl Request {
             "work" => Self::Work(read::json(bytes)?),
             "accept" => Self::Accept(named()?),
             "decline" => Self::Decline(named()?),
-            "history" | "analytics" | "log" => {
+            "log" => Self::Log(named()?, read::json(bytes)?),
+            "history" | "analytics" => {
                 return Err(Refusal::new(
                     Code::NotImplemented,
                     format!("This daemon does not know {kind} yet"),

@@ -383,6 +383,8 @@ fn what_clients_say() {
             sample!("client/subscribe"),
             None,
             Request::Subscribe(Subscribe {
+                tail: None,
+                offset: None,
                 channel: "job:analyst1".to_owned(),
                 ..Subscribe::default()
             }),
@@ -391,6 +393,8 @@ fn what_clients_say() {
             sample!("client/subscribe-snapshot"),
             None,
             Request::Subscribe(Subscribe {
+                tail: None,
+                offset: None,
                 channel: "jobs".to_owned(),
                 snapshot: true,
                 ..Subscribe::default()
@@ -400,6 +404,8 @@ fn what_clients_say() {
             sample!("client/subscribe-after"),
             Some("\"r-1\""),
             Request::Subscribe(Subscribe {
+                tail: None,
+                offset: None,
                 channel: "jobs".to_owned(),
                 snapshot: false,
                 after: Some(90_210),

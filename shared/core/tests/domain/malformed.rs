@@ -98,7 +98,7 @@ const FRAMES: &[(&str, Code)] = &[
         Code::Invalid,
     ),
     ("{\"type\":\"decline\"}", Code::Invalid),
-    ("{\"type\":\"log\"}", Code::NotImplemented),
+    ("{\"type\":\"log\"}", Code::Invalid),
     // Half a surrogate, a number out of all range, and duplicates further in.
     (
         "{\"type\":\"subscribe\",\"channel\":\"\\ud83d\"}",
