@@ -5,9 +5,11 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Output, Stdio};
 
+use jobtop_e2e::bins;
 use jobtop_e2e::daemon::{Daemon, Setup};
 use jobtop_e2e::home::Home;
 use jobtop_e2e::process::{self, Signal};
+use jobtop_e2e::pty::Pty;
 use jobtop_e2e::wait;
 use jobtop_e2e::ws::Ws;
 use serde_json::{Value, json};
@@ -294,4 +296,42 @@ fn a_producer_s_own_words_are_its_log() {
     ] {
         assert_eq!(producer.refused(message.clone()), code, "{message}");
     }
+}
+
+#[test]
+fn the_screen_shows_a_log_as_it_is_written() {
+    let home = Home::new();
+    let mut daemon = home.daemon(Setup::unix());
+    let line = "i=0; while [ $i -lt 60 ]; do i=$((i + 1)); printf '\\033[31mline %s\\033[0m\\n' $i; done; while [ ! -e gate ]; do sleep 0.01; done; echo the last";
+    submit(&daemon, &home, line);
+    let jobtop = bins::jobtop().to_string_lossy().into_owned();
+    let mut screen = Pty::start(&home, (24, 80), &[&jobtop]);
+    screen.wait_text("running");
+    screen.press("L");
+    screen.wait_text("line 60");
+    screen.press("g");
+    let text = screen.wait_for("its beginning", |text| {
+        text.contains("line 1\n") || text.contains("line 1 ")
+    });
+    assert!(!text.contains("line 60"), "{text}");
+    // The daemon goes and comes back, and the log goes on.
+    daemon.kill();
+    daemon.start_again();
+    screen.press("G");
+    fs::write(home.work().join("gate"), "").expect("the gate");
+    screen.wait_text("the last");
+    screen.wait_text("nothing more will come");
+    screen.press("\u{1b}");
+    screen.wait_text("FIGURES");
+    screen.press("q");
+    screen.wait_text("NAME");
+    let other = id(&daemon.create(&json!({"type": "etl", "name": "elsewhere"})));
+    screen.wait_text("elsewhere");
+    screen.press("g");
+    screen.press_until("L", "why there is none", |text| text.contains("has no log"));
+    screen.press("\u{1b}");
+    screen.wait_text("etl");
+    screen.press("qq");
+    let left = screen.left();
+    assert!(left.settings_restored && left.modes_restored, "{other}");
 }

@@ -6,7 +6,7 @@ use super::act::{self, Verb};
 use super::filters::Direction;
 use super::link::State;
 use super::toast::{Toast, Tone};
-use super::{App, Effect, Mode, Screen, confirm, typing};
+use super::{App, Effect, Mode, Screen, confirm, log, typing};
 use crate::keymap::{Action, Chord, Key};
 
 /// A key for the screen itself.
@@ -23,7 +23,8 @@ pub(super) fn key(app: &mut App, action: Action, chord: Chord) -> Vec<Effect> {
                 app.screen = Screen::Detail(0);
             }
         }
-        Action::Back => back(app),
+        Action::Log => return log::open(app),
+        Action::Back => return back(app),
         Action::Filter => typing::open(app),
         Action::Status => {
             if let Key::Char(digit) = chord.key {
@@ -53,6 +54,7 @@ pub(super) fn key(app: &mut App, action: Action, chord: Chord) -> Vec<Effect> {
         Action::Quit => match app.screen {
             Screen::List => return vec![Effect::Quit],
             Screen::Detail(_) => app.screen = Screen::List,
+            Screen::Log => return log::close(app),
         },
         Action::Yes
         | Action::No
@@ -94,12 +96,14 @@ fn go(app: &mut App, action: Action) {
             };
             app.screen = Screen::Detail(to.min(last));
         }
+        Screen::Log => log::go(app, action),
     }
 }
 
-/// One level back: from the detail to the list, from a filtered list to the whole one, never out of the program.
-fn back(app: &mut App) {
+/// One level back: from the log to the detail, from the detail to the list, from a filtered list to the whole one, never out of the program.
+fn back(app: &mut App) -> Vec<Effect> {
     match app.screen {
+        Screen::Log => return log::close(app),
         Screen::Detail(_) => app.screen = Screen::List,
         Screen::List if app.filters.is_set() => {
             app.filters.clear();
@@ -107,6 +111,7 @@ fn back(app: &mut App) {
         }
         Screen::List => hint(app, "this is the top: q quits, the jobs go on"),
     }
+    Vec::new()
 }
 
 fn turn_status(app: &mut App, direction: Direction) {

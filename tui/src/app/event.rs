@@ -5,6 +5,7 @@ use jobtop_core::proto::message::Message;
 
 use super::act::Verb;
 use super::link::State;
+use super::log::Piece;
 use crate::keymap::Chord;
 
 /// Something happened.
@@ -20,6 +21,8 @@ pub(crate) enum Event {
     Link(State),
     /// The daemon answered a request.
     Answer(Answer),
+    /// Something of a log was read.
+    Log(Piece),
     /// The daemon refused something that no key asked for.
     Refused(String),
     /// A frame is about to be drawn.
@@ -48,6 +51,8 @@ pub(crate) struct Shown {
     pub(crate) detail: (usize, usize),
     /// Lines that the help has, and how many were seen.
     pub(crate) help: (usize, usize),
+    /// Lines that the log has, and how many were seen.
+    pub(crate) log: (usize, usize),
 }
 
 /// Something for the world to do.
@@ -55,6 +60,10 @@ pub(crate) struct Shown {
 pub(crate) enum Effect {
     /// Ask the daemon.
     Ask(JobId, Verb),
+    /// Read a job's log, and go on as it is written.
+    ReadLog(JobId),
+    /// Read it no more.
+    LeaveLog,
     /// Try to connect at once.
     Reconnect,
     /// Draw everything afresh.

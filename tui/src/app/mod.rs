@@ -2,7 +2,7 @@
 //!
 //! [`App`] is all there is; [`update()`] is the only way it changes, and what it can't do itself it returns as
 //! [`Effect`]s. One mode or screen a file. Reading order: [`event`], [`mod@update`], [`rows`], [`filters`], [`act`],
-//! [`link`], then the modes ([`browse`], [`typing`], [`confirm`], [`help`]).
+//! [`link`], then the modes ([`browse`], [`log`], [`typing`], [`confirm`], [`help`]).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -21,6 +21,7 @@ pub(crate) mod filters;
 mod help;
 pub(crate) mod input;
 pub(crate) mod link;
+pub(crate) mod log;
 pub(crate) mod rows;
 pub(crate) mod toast;
 mod typing;
@@ -37,6 +38,7 @@ use act::Asked;
 use confirm::Question;
 use filters::Filters;
 use link::Link;
+use log::Log;
 use rows::Rows;
 use toast::Toast;
 use typing::Typing;
@@ -61,6 +63,8 @@ pub(crate) struct App {
     pub(crate) screen: Screen,
     /// Who gets the keys.
     pub(crate) mode: Mode,
+    /// The log on the screen.
+    pub(crate) log: Option<Log>,
     /// What was asked of the daemon and has not come back yet.
     pub(crate) asked: HashMap<JobId, Asked>,
     /// A short notice.
@@ -95,6 +99,8 @@ pub(crate) enum Screen {
     List,
     /// The chosen job alone, scrolled by so many lines.
     Detail(usize),
+    /// A job's log.
+    Log,
 }
 
 /// Who gets the keys.
@@ -132,6 +138,7 @@ impl App {
             filters: Filters::default(),
             screen: Screen::List,
             mode: Mode::Browse,
+            log: None,
             asked: HashMap::new(),
             toast: None,
             counts: Counts::default(),
@@ -173,6 +180,7 @@ impl App {
         match (&self.mode, self.screen) {
             (Mode::Browse, Screen::List) => Context::List,
             (Mode::Browse, Screen::Detail(_)) => Context::Detail,
+            (Mode::Browse, Screen::Log) => Context::Log,
             (Mode::Typing(_), _) => Context::Typing,
             (Mode::Confirm(_), _) => Context::Confirm,
             (Mode::Help(_), _) => Context::Help,

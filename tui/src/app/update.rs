@@ -4,7 +4,7 @@ use jobtop_core::{Now, Status};
 
 use super::rows::Make;
 use super::toast::{Toast, Tone};
-use super::{App, Counts, Effect, Event, Mode, act, browse, confirm, feed, help, typing};
+use super::{App, Counts, Effect, Event, Mode, act, browse, confirm, feed, help, log, typing};
 use crate::keymap::{self, Chord};
 
 /// Takes an event over and returns what the world is to do.
@@ -20,6 +20,7 @@ pub(crate) fn update(app: &mut App, event: Event, now: Now) -> Vec<Effect> {
         Event::Message(message) => feed::take(app, &message),
         Event::Link(state) => feed::link(app, state),
         Event::Answer(answer) => act::answered(app, &answer),
+        Event::Log(piece) => log::take(app, piece),
         Event::Refused(words) => {
             app.toast = Some(Toast::new(Tone::Refusal, words, now.mono));
         }

@@ -16,6 +16,7 @@ pub(crate) enum Action {
     Top,
     Bottom,
     Open,
+    Log,
     Back,
     Filter,
     /// The digit says which.
@@ -53,6 +54,8 @@ pub(crate) enum Context {
     List,
     /// One job, whole screen.
     Detail,
+    /// A job's log.
+    Log,
     /// The filter is being typed.
     Typing,
     /// A question is open.
@@ -117,7 +120,8 @@ pub(crate) fn of(context: Context) -> impl Iterator<Item = &'static Binding> {
 }
 
 const BROWSE: &[Context] = &[Context::List, Context::Detail];
-const SCROLL: &[Context] = &[Context::List, Context::Detail, Context::Help];
+const SCREENS: &[Context] = &[Context::List, Context::Detail, Context::Log];
+const SCROLL: &[Context] = &[Context::List, Context::Detail, Context::Log, Context::Help];
 const LIST: &[Context] = &[Context::List];
 
 macro_rules! row {
@@ -152,7 +156,9 @@ static TABLE: &[Binding] = &[
     row!(Action::Cancel, "cancel", "cancel the job (asks first)", Act, BROWSE, [c('x')]),
     row!(Action::Retry, "retry", "do it again as a new job", Act, BROWSE, [c('R')]),
     row!(Action::Open, "detail", "show everything about the job", Act, LIST, [k(Key::Enter), k(Key::Right), c('l')]),
-    row!(Action::Back, "back", "one level back; in the list: clear the filters", Program, BROWSE, [k(Key::Esc), k(Key::Left), c('h')]),
+    row!(Action::Log, "log", "what it wrote, live, where the daemon has it", Act, LIST, [c('L')]),
+    row!(Action::Log, "log", "what it wrote, live, where the daemon has it", Act, &[Context::Detail], [c('l'), c('L')]),
+    row!(Action::Back, "back", "one level back; in the list: clear the filters", Program, SCREENS, [k(Key::Esc), k(Key::Left), c('h')]),
     row!(Action::Back, "close", "", Program, &[Context::Help], [k(Key::Esc), c('?'), c('q'), k(Key::Enter), ctrl('c')]),
     row!(Action::Filter, "filter", "filter as you type: words, status:failed, type:…, user:…", Find, LIST, [c('/')]),
     row!(Action::NextStatus, "", "next status (S: the one before)", Find, LIST, [c('s'), k(Key::Tab)]),
@@ -165,13 +171,13 @@ static TABLE: &[Binding] = &[
     row!(Action::PageDown, "", "a page down", Move, SCROLL, [k(Key::PageDown), ctrl('f'), ctrl('d'), c(' ')]),
     row!(Action::PageUp, "", "a page up", Move, SCROLL, [k(Key::PageUp), ctrl('b'), ctrl('u')]),
     row!(Action::Top, "", "to the top", Move, SCROLL, [c('g'), k(Key::Home)]),
-    row!(Action::Bottom, "", "to the bottom", Move, SCROLL, [c('G'), k(Key::End)]),
+    row!(Action::Bottom, "", "to the bottom; in a log: follow its end", Move, SCROLL, [c('G'), k(Key::End)]),
     row!(Action::Reconnect, "reconnect", "reconnect now, when the connection is gone", Program, BROWSE, [c('r')]),
-    row!(Action::Help, "help", "this help", Program, BROWSE, [c('?'), k(Key::F(1))]),
+    row!(Action::Help, "help", "this help", Program, SCREENS, [c('?'), k(Key::F(1))]),
     row!(Action::Redraw, "", "draw the screen afresh", Program, SCROLL, [ctrl('l')]),
-    row!(Action::Suspend, "", "to the shell; fg comes back", Program, &[Context::List, Context::Detail, Context::Help, Context::Confirm, Context::Typing], [ctrl('z')]),
-    row!(Action::Quit, "quit", "quit; the jobs go on (in a job's detail: back)", Program, BROWSE, [c('q')]),
-    row!(Action::Interrupt, "", "quit from anywhere; clears what is typed", Program, BROWSE, [ctrl('c')]),
+    row!(Action::Suspend, "", "to the shell; fg comes back", Program, &[Context::List, Context::Detail, Context::Log, Context::Help, Context::Confirm, Context::Typing], [ctrl('z')]),
+    row!(Action::Quit, "quit", "quit; the jobs go on (in a job's detail or log: back)", Program, SCREENS, [c('q')]),
+    row!(Action::Interrupt, "", "quit from anywhere; clears what is typed", Program, SCREENS, [ctrl('c')]),
     row!(Action::Yes, "yes, cancel it", "", Act, &[Context::Confirm], [c('y')]),
     row!(Action::No, "no", "", Act, &[Context::Confirm], [c('n'), c('N'), k(Key::Esc), k(Key::Enter), c('q'), ctrl('c')]),
     row!(Action::Accept, "keep", "", Find, &[Context::Typing], [k(Key::Enter)]),
@@ -197,9 +203,10 @@ mod tests {
 
     use super::*;
 
-    const CONTEXTS: [Context; 5] = [
+    const CONTEXTS: [Context; 6] = [
         Context::List,
         Context::Detail,
+        Context::Log,
         Context::Typing,
         Context::Confirm,
         Context::Help,

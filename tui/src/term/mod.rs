@@ -12,6 +12,7 @@ mod alarm;
 mod backend;
 mod guard;
 mod input;
+mod log_reader;
 mod look;
 mod network;
 mod pace;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use jobtop_client::link::{self, LinkHandle, LinkState};
+use jobtop_client::rest::Rest;
 use jobtop_client::{Endpoint, requests};
 use jobtop_core::JobId;
 use jobtop_core::proto::message::{ErrorMessage, Message};
@@ -10,10 +11,15 @@ use jobtop_core::proto::request::Subscribe;
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
+use super::log_reader::LogReader;
 use crate::app::act::Verb;
 use crate::app::link::State;
+use crate::app::log::Piece;
 use crate::app::{Answer, Event};
 use crate::clock;
+
+/// Pieces of a log that wait for the screen: who reads on waits for it.
+const PIECES: usize = 4;
 
 /// The link, and what was asked over it.
 pub(super) struct Network {
@@ -21,6 +27,16 @@ pub(super) struct Network {
     events: mpsc::Receiver<link::Event>,
     asked: HashMap<String, (JobId, Verb)>,
     count: u64,
+    rest: Rest,
+    /// The log that is read, and what was read of it.
+    log: Option<LogReader>,
+    pieces: (mpsc::Sender<Piece>, mpsc::Receiver<Piece>),
+}
+
+/// What comes from the daemon.
+pub(super) enum News {
+    Link(link::Event),
+    Log(Piece),
 }
 
 impl Network {
@@ -31,23 +47,46 @@ impl Network {
             snapshot: true,
             ..Subscribe::default()
         };
+        let rest = Rest::new(endpoint.clone());
         let (handle, events) = link::connect(endpoint, vec![everything]);
         Self {
             handle,
             events,
             asked: HashMap::new(),
             count: 0,
+            rest,
+            log: None,
+            pieces: mpsc::channel(PIECES),
         }
     }
 
     /// Waits for the next event; `None` once the link has ended. Nothing is lost if the wait is given up.
-    pub(super) async fn next(&mut self) -> Option<link::Event> {
-        self.events.recv().await
+    pub(super) async fn next(&mut self) -> Option<News> {
+        tokio::select! {
+            biased;
+            event = self.events.recv() => event.map(News::Link),
+            // Never closed: the other end is kept beside it.
+            Some(piece) = self.pieces.1.recv() => Some(News::Log(piece)),
+        }
     }
 
     /// The next event, if there is one.
-    pub(super) fn ready(&mut self) -> Option<link::Event> {
-        self.events.try_recv().ok()
+    pub(super) fn ready(&mut self) -> Option<News> {
+        let event = self.events.try_recv().map(News::Link);
+        event
+            .or_else(|_| self.pieces.1.try_recv().map(News::Log))
+            .ok()
+    }
+
+    /// Reads that log from now on, and no other.
+    pub(super) fn read_log(&mut self, job: JobId) {
+        let sender = self.pieces.0.clone();
+        self.log = Some(LogReader::begin(self.rest.clone(), job, sender));
+    }
+
+    /// Reads no log any more.
+    pub(super) fn leave_log(&mut self) {
+        self.log = None;
     }
 
     /// Tries to connect at once.
@@ -78,11 +117,12 @@ impl Network {
         }
     }
 
-    /// What an event of the link means for the screen.
-    pub(super) fn translate(&mut self, event: link::Event) -> Option<Event> {
-        match event {
-            link::Event::State(state) => Some(Event::Link(self.state(state))),
-            link::Event::Message(message) => self.message(message),
+    /// What news mean for the screen.
+    pub(super) fn translate(&mut self, news: News) -> Option<Event> {
+        match news {
+            News::Link(link::Event::State(state)) => Some(Event::Link(self.state(state))),
+            News::Link(link::Event::Message(message)) => self.message(message),
+            News::Log(piece) => Some(Event::Log(piece)),
         }
     }
 

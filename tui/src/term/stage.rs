@@ -17,7 +17,7 @@ use super::backend::Quiet;
 use super::guard::{self, Guard};
 use super::input;
 use super::look;
-use super::network::Network;
+use super::network::{self, Network};
 use super::pace::{Pace, Wanted};
 use super::panics::{self, Watch};
 use super::signals::Signals;
@@ -106,7 +106,7 @@ struct Stage {
 /// What woke the loop.
 enum Woken {
     Key(Option<io::Result<crossterm::event::Event>>),
-    News(Option<jobtop_client::link::Event>),
+    News(Option<network::News>),
     Signal(i32),
     Panic,
     Due(io::Result<()>),
@@ -206,6 +206,8 @@ impl Stage {
                         update(&mut self.app, event, clock::now());
                     }
                 }
+                Effect::ReadLog(id) => self.network.read_log(id),
+                Effect::LeaveLog => self.network.leave_log(),
                 Effect::Reconnect => self.network.retry_now(),
                 Effect::Redraw => self.terminal.clear().map_err(Error::Terminal)?,
                 Effect::Suspend => self.suspend().await?,
@@ -215,7 +217,7 @@ impl Stage {
         Ok(false)
     }
 
-    fn news(&mut self, event: Option<jobtop_client::link::Event>) {
+    fn news(&mut self, event: Option<network::News>) {
         let Some(event) = event else { return };
         let whole = self.app.mirror.position().is_some();
         if let Some(event) = self.network.translate(event) {

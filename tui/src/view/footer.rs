@@ -75,7 +75,7 @@ fn word(app: &App, row: &Binding) -> Option<&'static str> {
         }
         Action::Cancel => can(Verb::Cancel).then_some(row.word),
         Action::Retry => can(Verb::Retry).then_some(row.word),
-        Action::Open => job.map(|_| row.word),
+        Action::Open | Action::Log => job.map(|_| row.word),
         Action::Filter => (!app.mirror.is_empty()).then_some(row.word),
         Action::Reconnect => {
             matches!(app.link.state, State::Waiting { .. }).then_some("reconnect now")
@@ -84,7 +84,7 @@ fn word(app: &App, row: &Binding) -> Option<&'static str> {
             app.filters.is_set().then_some("clear filter")
         }
         // In the detail Esc says it.
-        Action::Quit if app.context() == Context::Detail => None,
+        Action::Quit if matches!(app.context(), Context::Detail | Context::Log) => None,
         Action::Yes | Action::No if app.context() == Context::Confirm => None,
         _ => Some(row.word),
     }

@@ -50,6 +50,7 @@ pub(super) fn draw(
     let title = match app.screen {
         Screen::List => " Keys of the list ",
         Screen::Detail(_) => " Keys of a job's detail ",
+        Screen::Log => " Keys of a log ",
     };
     let block = Block::bordered()
         .border_set(theme.border())
@@ -67,6 +68,7 @@ fn lines(app: &App, width: usize, theme: Theme) -> Vec<Line<'static>> {
     let context = match app.screen {
         Screen::List => Context::List,
         Screen::Detail(_) => Context::Detail,
+        Screen::Log => Context::Log,
     };
     let mut lines = Vec::new();
     for group in Group::ALL {

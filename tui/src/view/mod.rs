@@ -29,6 +29,7 @@ pub(crate) mod format;
 mod header;
 mod help;
 mod list;
+mod log;
 mod status_line;
 mod tabs;
 mod theme;
@@ -73,6 +74,9 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>) -> Shown {
         if let Screen::Detail(_) = app.screen {
             shown.detail = seen;
         }
+    }
+    if let Screen::Log = app.screen {
+        shown.log = log::draw(app, buffer, at.list, theme);
     }
     if app.link.lost_at().is_some() {
         fade(buffer, at);
@@ -134,6 +138,7 @@ fn arrange(area: Rect, screen: Screen, empty: bool) -> Layout {
     };
     let (list, detail) = match screen {
         Screen::Detail(_) => (Rect { height: 0, ..body }, Some(body)),
+        Screen::Log => (body, None),
         Screen::List if empty => (body, None),
         Screen::List => split(area, body),
     };

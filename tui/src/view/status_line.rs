@@ -58,6 +58,9 @@ fn count(app: &App) -> String {
         let first = scroll.min(lines - seen);
         return format!("lines {}-{} of {lines} (j k)", first + 1, first + seen);
     }
+    if let (Screen::Log, Some(log)) = (app.screen, &app.log) {
+        return super::log::place(log, app.shown.log.1);
+    }
     let (listed, all) = (app.rows.order().len(), app.mirror.len());
     match (app.filters.is_set(), all) {
         (true, _) => format!("{listed} of {all}"),

@@ -7,6 +7,7 @@ use super::{Effect, Mode, Screen};
 
 mod connection;
 mod filtering;
+mod log;
 mod order;
 pub(crate) mod person;
 
