@@ -1,6 +1,6 @@
 //! The commands as scripts use them: what they print, and their exit codes.
 
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use jobtop_e2e::daemon::Setup;
 use jobtop_e2e::home::Home;
@@ -234,4 +234,34 @@ fn the_demo_ends_by_itself_and_its_rows_add_up() {
     let said = text(&output.stdout).to_lowercase();
     assert!(said.contains("rows"), "{said}");
     assert_eq!(home.running(), Vec::<i32>::new(), "nothing of it is left");
+}
+
+#[test]
+fn a_crowd_is_waited_for_to_the_last() {
+    let home = Home::new();
+    let daemon = home.daemon(Setup::unix());
+    let jobs: Vec<String> = (0..300)
+        .map(|_| id(&daemon.create(&json!({"type": "etl"}))))
+        .collect();
+    let args: Vec<&str> = std::iter::once("wait")
+        .chain(jobs.iter().map(String::as_str))
+        .collect();
+    let child = home
+        .jobtop(&args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("jobtop can be started");
+    for job in &jobs[1..] {
+        assert_eq!(daemon.act(job, "complete").status, 200);
+    }
+    let failed = daemon.post(
+        &format!("/api/jobs/{}/fail", jobs[0]),
+        &json!({"error": "no", "exitCode": 9}),
+    );
+    assert_eq!(failed.status, 200);
+    let output = wait::output(child);
+    assert_eq!(output.status.code(), Some(9), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stdout).lines().count();
+    assert_eq!(said, jobs.len());
 }

@@ -1,6 +1,6 @@
 //! `jobtop wait ID…`: follows the feed until every job has ended and its process is gone, and exits as the work did.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::process::ExitCode;
 
 use jobtop_client::link::{self, Event, LinkState};
@@ -13,6 +13,9 @@ use jobtop_core::{JobId, Status};
 
 use crate::cli::{Global, act, ids, print, target};
 use crate::exit::Failure;
+
+/// More jobs than this are heard of together.
+const CHANNELS: usize = 64;
 
 /// The command line of `wait`.
 #[derive(clap::Args, Debug)]
@@ -69,15 +72,9 @@ async fn follow(
     mut waiting: HashMap<JobId, View>,
     mut settle: impl FnMut(&View) -> Result<bool, Failure>,
 ) -> Result<(), Failure> {
-    let subscriptions = waiting
-        .keys()
-        .map(|id| Subscribe {
-            channel: format!("job:{id}"),
-            snapshot: true,
-            ..Subscribe::default()
-        })
-        .collect();
-    let (_link, mut events) = link::connect(rest.endpoint().clone(), subscriptions);
+    let (_link, mut events) = link::connect(rest.endpoint().clone(), subscriptions(&waiting));
+    // Of those that are waited for, the ones that the present snapshot has told of.
+    let mut told = HashSet::new();
     while !waiting.is_empty() {
         let Some(event) = events.recv().await else {
             return Err(Failure::failed("The feed of the daemon ended"));
@@ -93,6 +90,7 @@ async fn follow(
             }
             Event::Message(Message::JobSnapshot { job, .. }) => {
                 let id = job.id;
+                told.insert(id);
                 if let Some(known) = waiting.get_mut(&id) {
                     *known = *job;
                 }
@@ -110,18 +108,26 @@ async fn follow(
                 job_id
             }
             Event::Message(Message::SnapshotEnd(end)) => {
-                let Some(id) = end
+                // Whoever is not in it has left the live set.
+                let one: Option<JobId> = end
                     .channel
                     .strip_prefix("job:")
-                    .and_then(|id| id.parse().ok())
-                else {
-                    continue;
-                };
-                if waiting.contains_key(&id) {
+                    .and_then(|id| id.parse().ok());
+                let meant =
+                    |id: &JobId| one.as_ref().is_none_or(|one| one == id) && !told.contains(id);
+                let untold: Vec<JobId> = waiting.keys().copied().filter(meant).collect();
+                for id in untold {
                     refresh(rest, &mut waiting, id).await?;
+                    if waiting.get(&id).map_or(Ok(false), &mut settle)? {
+                        waiting.remove(&id);
+                    }
                 }
-                id
+                if one.is_none() {
+                    told.clear();
+                }
+                continue;
             }
+            Event::Message(Message::Error(error)) => return Err(Failure::failed(error.message)),
             Event::State(_) | Event::Message(_) => continue,
         };
         if waiting.get(&id).map_or(Ok(false), &mut settle)? {
@@ -129,6 +135,19 @@ async fn follow(
         }
     }
     Ok(())
+}
+
+/// A channel for each, or for very many the one of all jobs: a connection has a limited number of them.
+fn subscriptions(waiting: &HashMap<JobId, View>) -> Vec<Subscribe> {
+    let to = |channel| Subscribe {
+        channel,
+        snapshot: true,
+        ..Subscribe::default()
+    };
+    if waiting.len() > CHANNELS {
+        return vec![to("jobs".to_owned())];
+    }
+    waiting.keys().map(|id| to(format!("job:{id}"))).collect()
 }
 
 /// Asks for a job by name. A daemon that can't be asked just now will be heard of through the feed.
