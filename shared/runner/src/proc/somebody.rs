@@ -72,7 +72,7 @@ mod tests {
         };
         put("7/cmdline", b"python3\0clean up.py\0\0");
         put("uptime", b"350.25 1200.00\n");
-        let zeros = "0 ".repeat(14);
+        let zeros = "0 ".repeat(11);
         put(
             "7/stat",
             format!("7 (x) Z 1 7 7 0 -1 {zeros}1 0 900 {}256\n", "0 ".repeat(29)).as_bytes(),
