@@ -1,7 +1,7 @@
 //! What commands say of their own progress, in their output and on the descriptor made for it, is seen on the job.
 
 use std::fs;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use jobtop_e2e::daemon::{Daemon, Setup};
 use jobtop_e2e::home::Home;
@@ -189,4 +189,69 @@ fn pv_in_the_queue_is_seen_by_its_own_bar() {
     }
     let done = job(&daemon, "the end", |job| job["status"] == "completed");
     assert_eq!(done["progress"], 100.0, "{done}");
+}
+
+/// A job of that name that has completed, after it was active for that many seconds.
+fn earlier(daemon: &Daemon, name: &str, kind: &str, seconds: i64) {
+    let date = ["-u", "-d", &format!("-{seconds} seconds"), "+%FT%TZ"];
+    let date = Command::new("date").args(date).output().expect("date");
+    let began = String::from_utf8_lossy(&date.stdout).trim().to_owned();
+    let job = daemon.create(&json!({"type": kind, "name": name, "startedAt": began}));
+    assert_eq!(daemon.act(&id(&job), "complete").status, 200);
+}
+
+#[test]
+fn a_command_that_says_nothing_is_told_by_what_its_earlier_runs_took() {
+    let home = Home::new();
+    let daemon = home.daemon(Setup::unix());
+    let name = r#"nightly "load" of C:\x"#;
+    for seconds in [380, 400, 9_000] {
+        earlier(&daemon, name, "command", seconds);
+    }
+    // None of these is the same command.
+    for _ in 0..9 {
+        earlier(&daemon, &format!("{name} again"), "command", 2);
+        earlier(&daemon, name, "csv_processing", 2);
+    }
+    let mut child = home
+        .jobtop(&["run", "--name", name, "--", "sh", "-c"])
+        .arg(until("end"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("jobtop can be started");
+    let ours = |job: &Value| job["name"] == name && job["status"] == "running";
+    let find = |what: &str, fits: &dyn Fn(&Value) -> bool| {
+        wait::until(what, || {
+            let jobs = daemon.get("/api/jobs?status=running").json();
+            jobs["jobs"].get(0).filter(|job| fits(job)).cloned()
+        })
+    };
+    let guessed = find("a guess", &|job| {
+        ours(job) && job["progressSource"] == "history"
+    });
+    // 400 seconds are the median: after a few of them it is at most some per cent.
+    let percent = guessed["progress"].as_f64().expect("a percentage");
+    let active = guessed["metrics"]["activeSeconds"]
+        .as_f64()
+        .expect("seconds");
+    assert!(percent > 0.0 && percent <= active / 4.0 + 0.1, "{guessed}");
+    find("it moves", &|job| job["progress"].as_f64() > Some(percent));
+    let listed = home.run(&["ls", "status:running"]);
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(listed.contains('≈'), "{listed}");
+    open(&home, "end");
+    assert!(wait::ended(&mut child).success());
+    let done = find_done(&daemon, name);
+    assert_eq!(done["progress"], 100, "{done}");
+}
+
+fn find_done(daemon: &Daemon, name: &str) -> Value {
+    wait::until("the end", || {
+        let jobs = daemon.get("/api/jobs?status=completed&type=command").json();
+        jobs["jobs"]
+            .get(0)
+            .filter(|job| job["name"] == name)
+            .cloned()
+    })
 }

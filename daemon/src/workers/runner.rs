@@ -149,7 +149,9 @@ async fn carry_out(
         tokio::spawn(capture::keep(output, log, lost));
     }
     let ending = {
-        let mut along = std::pin::pin!(attend::go_along(reporter, &mut running, actions));
+        let endpoint = Endpoint::Unix(args.socket.clone());
+        let along = attend::go_along(endpoint, reporter, &mut running, actions);
+        let mut along = std::pin::pin!(along);
         loop {
             tokio::select! {
                 ending = &mut along => break ending,

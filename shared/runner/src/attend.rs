@@ -4,14 +4,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jobtop_client::Endpoint;
 use jobtop_client::reporter::{End, Reporter};
 use jobtop_core::job::control::Action;
 use jobtop_core::job::progress::Report;
 use jobtop_core::proto::body::FailBody;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout_at};
 
 use crate::choose::Chooser;
+use crate::earlier::{self, Active};
 use crate::ending::{self, Explained};
 use crate::{Cause, Ending, Running, Tell};
 
@@ -21,20 +23,45 @@ pub const SECRET: &str = "JOBTOP_TOKEN";
 pub const REST: Duration = Duration::from_millis(200);
 
 /// Reports until the command has ended. `None` if the task that runs it ended without a word, which would be a fault of ours.
+/// At `endpoint` is asked what earlier runs took, if nothing else says how far it is.
 ///
 /// What was chosen to be told so far is kept in the future: to be polled to its end.
 pub async fn go_along(
+    endpoint: Endpoint,
     reporter: &Reporter,
     running: &mut Running,
     actions: &mut mpsc::Receiver<Action>,
 ) -> Option<Ending> {
     let mut chooser = Chooser::new();
+    let mut active = Active::begun(Instant::now());
+    let mut expected = std::pin::pin!(earlier::usual(endpoint, reporter));
+    let mut asked = false;
+    let mut guess: Option<(Duration, Interval)> = None;
     let ending = loop {
         tokio::select! {
             told = running.tells.recv() => match told? {
                 Tell::Ended(ending) => break ending,
-                tell => put(reporter, &mut chooser, tell),
+                tell => {
+                    if let Tell::Answer(answer) = &tell {
+                        match (answer.action, answer.ok) {
+                            (Action::Pause, true) => active.pause(Instant::now()),
+                            (Action::Resume, true) => active.resume(Instant::now()),
+                            _ => {}
+                        }
+                    }
+                    put(reporter, &mut chooser, tell);
+                }
             },
+            usual = &mut expected, if !asked => {
+                asked = true;
+                guess = usual.map(|usual| (usual, ticks(earlier::pace(usual))));
+            }
+            usual = next(&mut guess), if chooser.takes_guesses() => {
+                let percent = earlier::percent(active.until(Instant::now()), usual);
+                if let Some(report) = chooser.guessed(percent) {
+                    reporter.update(report);
+                }
+            }
             Some(action) = actions.recv() => {
                 // The runner that is gone has said the end already.
                 let _ = running.asks.send(action).await;
@@ -65,6 +92,23 @@ pub fn end_of(program: &str, ending: Ending, last_lines: Option<Vec<Arc<str>>>) 
 #[must_use]
 pub fn unstarted(explained: Explained) -> End {
     End::Failed(body(explained))
+}
+
+fn ticks(pace: Duration) -> Interval {
+    let mut ticks = interval(pace);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    ticks
+}
+
+/// The usual duration, each time a guess is due; never, where there is none.
+async fn next(guess: &mut Option<(Duration, Interval)>) -> Duration {
+    match guess {
+        Some((usual, ticks)) => {
+            ticks.tick().await;
+            *usual
+        }
+        None => std::future::pending().await,
+    }
 }
 
 fn put(reporter: &Reporter, chooser: &mut Chooser, tell: Tell) {

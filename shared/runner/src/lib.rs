@@ -8,6 +8,7 @@ pub mod capture;
 pub mod census;
 pub mod choose;
 pub mod detach;
+mod earlier;
 pub mod ending;
 mod exec;
 mod hear;

@@ -2,9 +2,9 @@
 //!
 //! The rules:
 //! - What the program says by itself on the descriptor made for that counts most, then what its output says, then where it
-//!   stands in the files it reads. Once a better source has named a percentage the lesser ones are not told any more, until
-//!   the program takes its progress away.
-//! - Within a step the percentage never falls. A fall in what the program says begins a new step; a small one, as rounding
+//!   stands in the files it reads, and least what earlier runs of it took. Once a better source has named a percentage the
+//!   lesser ones are not told any more, until the program takes its progress away.
+//! - Within a step the percentage never falls, unless it was guessed from earlier runs and is now known. A fall in what the program says begins a new step; a small one, as rounding
 //!   makes it, is waited out.
 //! - It is never 100: that is for the end of the command alone to say.
 
@@ -18,6 +18,8 @@ use crate::output::{Said, State};
 
 /// What is said of where a percentage comes from that the program says.
 pub const SOURCE: &str = "output";
+/// What is said of a percentage that earlier runs let expect.
+pub const HISTORY: &str = "history";
 /// The step of a command that names none.
 pub const STEP: &str = "Processing";
 /// A fall by more than this is no rounding.
@@ -28,6 +30,7 @@ const FALL: f64 = 5.0;
 enum Worth {
     #[default]
     Nothing,
+    Guessed,
     Seen,
     Output,
     Channel,
@@ -80,7 +83,7 @@ impl Chooser {
         let Some(percent) = percent else {
             // Counts of something whose end is not known are better than nothing.
             let counted = said.items.is_some() || said.bytes.is_some();
-            return (counted && self.worth == Worth::Nothing).then(|| Report {
+            return (counted && self.worth <= Worth::Guessed).then(|| Report {
                 metrics: Some(counts),
                 ..Report::default()
             });
@@ -88,7 +91,7 @@ impl Chooser {
         if self.worth > Worth::Output || said.state == State::Gone {
             return None;
         }
-        self.worth = Worth::Output;
+        self.rise_to(Worth::Output);
         let mut report = Report::default();
         if self.part.is_some_and(|part| said.part > part) || self.falls(percent) {
             self.begin(said.step.as_deref(), &mut report);
@@ -131,7 +134,7 @@ impl Chooser {
             });
         }
         if let Some(percent) = told.progress.or_else(|| share(items.or(bytes))) {
-            self.worth = Worth::Channel;
+            self.rise_to(Worth::Channel);
             if !self.listed && self.falls(percent) {
                 self.begin(None, &mut report);
             }
@@ -146,7 +149,7 @@ impl Chooser {
         if self.worth > Worth::Seen {
             return None;
         }
-        self.worth = Worth::Seen;
+        self.rise_to(Worth::Seen);
         Some(Report {
             progress: Some(self.tell(reading.progress)),
             metrics: Some(CountsReport {
@@ -157,6 +160,33 @@ impl Chooser {
             progress_source: Some(reading.source.word().into()),
             ..Report::default()
         })
+    }
+
+    /// Whether a guess from earlier runs would be told.
+    #[must_use]
+    pub fn takes_guesses(&self) -> bool {
+        self.worth <= Worth::Guessed
+    }
+
+    /// Takes in what earlier runs let expect.
+    pub fn guessed(&mut self, percent: f64) -> Option<Report> {
+        if !self.takes_guesses() {
+            return None;
+        }
+        self.worth = Worth::Guessed;
+        Some(Report {
+            progress: Some(self.tell(percent)),
+            progress_source: Some(HISTORY.into()),
+            ..Report::default()
+        })
+    }
+
+    /// A source has named a percentage. What was a guess before binds nobody who knows.
+    fn rise_to(&mut self, worth: Worth) {
+        if self.worth == Worth::Guessed {
+            self.told = None;
+        }
+        self.worth = worth;
     }
 
     fn falls(&self, percent: f64) -> bool {

@@ -12,9 +12,11 @@ enum Heard {
     Line(&'static str),
     /// Bytes of a hundred in the files.
     Seen(f64),
+    /// Earlier runs let expect that.
+    Guessed(f64),
 }
 
-use Heard::{Gone, Line, Says, Seen};
+use Heard::{Gone, Guessed, Line, Says, Seen};
 
 /// What is told of each: step index and name, per cent, source; `-` where nothing is.
 fn told(heard: &[Heard]) -> Vec<String> {
@@ -35,6 +37,7 @@ fn told(heard: &[Heard]) -> Vec<String> {
                 ..Said::default()
             }),
             Line(line) => channel.feed(line.as_bytes()).map(|line| chooser.told(line)),
+            Guessed(percent) => chooser.guessed(percent),
             Seen(percent) => chooser.seen(&Reading {
                 source: crate::observe::Source::FileOffset,
                 progress: percent,
@@ -94,6 +97,36 @@ fn what_the_program_says_counts_more_than_what_is_seen() {
             "0 ? 6 file offset",
         ],
     );
+}
+
+#[test]
+fn what_earlier_runs_let_expect_is_told_until_somebody_knows() {
+    check(
+        &[
+            Guessed(20.0),
+            Guessed(31.0),
+            Seen(3.0),
+            Guessed(40.0),
+            Seen(4.0),
+        ],
+        &[
+            "0 ? 20 history",
+            "0 ? 31 history",
+            "0 ? 3 file offset",
+            "-",
+            "0 ? 4 file offset",
+        ],
+    );
+    // A guess that proves wrong is no fall of what the program says.
+    check(
+        &[Guessed(60.0), Says(5.0, 0, None), Guessed(70.0)],
+        &["0 ? 60 history", "0 ? 5 output", "-"],
+    );
+    check(
+        &[Guessed(60.0), Line("5\n"), Guessed(70.0)],
+        &["0 ? 60 history", "0 ? 5 output", "-"],
+    );
+    check(&[Guessed(100.0)], &["0 ? 99.9 history"]);
 }
 
 #[test]

@@ -95,11 +95,11 @@ async fn run(args: Args, endpoint: Endpoint, global: &Global) -> u8 {
         captured: false,
         in_front: true,
     });
-    let (reporter, actions) = report(endpoint, new_job(args));
+    let (reporter, actions) = report(endpoint.clone(), new_job(args));
     let contact = Contact::of(&reporter, global, "the command runs");
     let beside = Beside { reporter, contact };
     match started {
-        Ok(running) => beside.go_along(running, actions, &program).await,
+        Ok(running) => beside.go_along(endpoint, running, actions, &program).await,
         Err(error) => {
             let why = Unstarted::of(&error);
             let explained = ending::explain_unstarted(&program, why, &error);
@@ -134,13 +134,14 @@ impl Beside {
     /// Reports until the command has ended; answers with its exit code.
     async fn go_along(
         mut self,
+        endpoint: Endpoint,
         mut running: Running,
         mut actions: mpsc::Receiver<Action>,
         program: &str,
     ) -> u8 {
         let ending = {
-            let mut along =
-                std::pin::pin!(attend::go_along(&self.reporter, &mut running, &mut actions));
+            let along = attend::go_along(endpoint, &self.reporter, &mut running, &mut actions);
+            let mut along = std::pin::pin!(along);
             loop {
                 tokio::select! {
                     ending = &mut along => break ending,
