@@ -1,9 +1,10 @@
 //! How fast, how frugal: the project's figures, each beside the limit it is held against, measured in one run.
 //!
-//! `jobtop-load 1 3` measures rows 1 and 3 of the figures, `jobtop-load run` a load of your own. Build it with
-//! `--release`. The limits are bare programs in [`limit`], started as processes of their own, as the daemon is, so that
-//! CPU time is told apart.
+//! `jobtop-load 1 3` measures rows 1 and 3 of the figures, `jobtop-load run` a load of your own, `jobtop-load commands` what
+//! commands cost as jobs. Build it with `--release`. The limits are bare programs in [`limit`], started as processes of
+//! their own, as the daemon is, so that CPU time is told apart.
 
+mod commands;
 mod lean;
 mod limit;
 mod load;
@@ -32,6 +33,8 @@ struct Args {
 enum Command {
     /// One load on a daemon: from a producer's send to a subscriber's receipt.
     Run(load::Plan),
+    /// What commands cost as jobs, in the queue, in a pipe and observed.
+    Commands,
     /// A bare program to be held against; started by the measurements.
     #[command(hide = true, subcommand)]
     Limit(limit::Limit),
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
     subject::raise_open_files();
     match args.command {
         Some(Command::Limit(limit)) => limit::run(limit),
+        Some(Command::Commands) => commands::run(),
         Some(Command::Run(plan)) => load::report(&plan),
         None => return rows::run(&args.rows),
     }
