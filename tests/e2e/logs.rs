@@ -335,3 +335,36 @@ fn the_screen_shows_a_log_as_it_is_written() {
     let left = screen.left();
     assert!(left.settings_restored && left.modes_restored, "{other}");
 }
+
+#[test]
+fn a_full_disk_costs_the_rest_of_the_log_and_not_the_command() {
+    let home = Home::new();
+    let logs = home.data().join("logs");
+    fs::create_dir_all(&logs).expect("a folder");
+    fs::set_permissions(home.data(), fs::Permissions::from_mode(0o700)).expect("its mode");
+    // A disk of 64 KiB, which the daemon and what it starts alone can see.
+    let mount = format!(
+        "mount -t tmpfs -o size=64k,mode=700 logs '{}' && exec \"$@\"",
+        logs.display()
+    );
+    let own = ["unshare", "--map-root-user", "--mount", "sh", "-c"];
+    let tried = home.command(own[0]).args(&own[1..]).arg("true").status();
+    if !tried.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: this user can't mount anything here");
+        return;
+    }
+    let within: Vec<&str> = own.into_iter().chain([&*mount, "sh"]).collect();
+    let daemon = home.daemon(Setup::unix().within(&within));
+    let line = "head -c 1000000 /dev/zero | tr '\\0' x && echo > written";
+    let job = submit(&daemon, &home, line);
+    let done = ended(&daemon, &job);
+    assert_eq!(done["status"], "completed", "{done}");
+    assert!(home.work().join("written").exists(), "it went on");
+    let message = done["message"].as_str().expect("a message");
+    assert!(
+        message.contains("the log can't be written (No space left on device"),
+        "{done}"
+    );
+    let kept = daemon.get(&format!("/api/jobs/{job}/log")).body.len();
+    assert!((30_000..=65_536).contains(&kept), "{kept} bytes are kept");
+}

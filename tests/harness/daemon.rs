@@ -21,6 +21,7 @@ use crate::ws::Ws;
 pub struct Setup {
     args: Vec<String>,
     tcp: bool,
+    within: Vec<String>,
 }
 
 impl Setup {
@@ -32,9 +33,16 @@ impl Setup {
     /// A free TCP port too, open to everybody on this machine.
     pub fn tcp() -> Self {
         Self {
-            args: Vec::new(),
             tcp: true,
+            ..Self::default()
         }
+    }
+
+    /// Started by the program of that command line, which becomes the daemon: its last words are the daemon's command line.
+    #[must_use]
+    pub fn within(mut self, words: &[&str]) -> Self {
+        self.within = words.iter().map(|word| (*word).to_owned()).collect();
+        self
     }
 
     /// One more argument.
@@ -64,7 +72,14 @@ struct Launch {
 
 impl Launch {
     fn command(&self, port: u16) -> Command {
-        let mut command = Command::new(bins::jobtopd());
+        let mut command = match self.setup.within.split_first() {
+            Some((program, words)) => {
+                let mut command = Command::new(program);
+                command.args(words).arg(bins::jobtopd());
+                command
+            }
+            None => Command::new(bins::jobtopd()),
+        };
         command.envs(self.env.iter().cloned());
         for name in crate::home::SETTINGS {
             command.env_remove(name);
