@@ -114,7 +114,7 @@ fn queued(daemon: &Daemon) -> f64 {
             .iter()
             .find(|queue| queue["name"] == "load")?
             .clone();
-        (queue["running"] == 0 && queue["waiting"] == 0).then_some(())
+        (queue["running"] == 0 && queue["pending"] == 0).then_some(())
     });
     assert!(done.is_some(), "the queue does not end");
     begun.elapsed().as_secs_f64()
