@@ -580,3 +580,30 @@ fn commands_are_the_owners_alone_on_the_socket_alone() {
         refused.text()
     );
 }
+
+#[test]
+fn runners_that_were_kept_ready_end_when_nothing_is_to_be_run() {
+    let home = Home::new();
+    let mut daemon = home.daemon(Setup::unix());
+    for killed in [false, true] {
+        let jobs: Vec<_> = (0..8)
+            .map(|_| {
+                id(&daemon.create(&json!({
+                    "type": "command", "command": {"argv": ["true"], "cwd": "/"},
+                })))
+            })
+            .collect();
+        wait::until("the end of all", || {
+            let ended = |job: &String| daemon.job(job)["finishedAt"].is_string();
+            jobs.iter().all(ended).then_some(())
+        });
+        let mut left = vec![daemon.pid()];
+        if killed {
+            daemon.kill();
+            left.clear();
+        }
+        wait::until("the end of the runners", || {
+            (home.running() == left).then_some(())
+        });
+    }
+}

@@ -4,7 +4,7 @@
 //! on it is a producer like any other: it reports through every outage and says the end.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -39,12 +39,13 @@ struct Args {
     data_dir: PathBuf,
     #[arg(long, default_value_t = GRACE.as_secs_f64())]
     grace: f64,
-    job: JobId,
+    /// None: it is told on stdin, one line, when there is one to be run.
+    job: Option<JobId>,
 }
 
 /// Runs the command of a job to its end.
 pub(crate) fn main(args: &[OsString]) -> ExitCode {
-    let args = match Args::try_parse_from(args) {
+    let mut args = match Args::try_parse_from(args) {
         Ok(args) => args,
         Err(mistake) => {
             let _ = mistake.print();
@@ -55,28 +56,39 @@ pub(crate) fn main(args: &[OsString]) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    let done = runtime.map(|runtime| {
-        let done = runtime.block_on(run(&args));
-        runtime.shutdown_background();
-        done
-    });
-    match done {
-        Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(why)) => {
-            tracing::warn!(job = %args.job, "{why}");
-            ExitCode::FAILURE
-        }
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
         Err(error) => {
-            tracing::error!(job = %args.job, %error, "no runner can be started");
+            tracing::error!(%error, "no runner can be started");
+            return ExitCode::FAILURE;
+        }
+    };
+    // Whatever takes time at a start is behind us when a spare one hears of its job.
+    let Some(job) = args.job.take().or_else(told) else {
+        return ExitCode::SUCCESS;
+    };
+    let done = runtime.block_on(run(&args, job));
+    runtime.shutdown_background();
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            tracing::warn!(%job, "{why}");
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run(args: &Args) -> Result<(), String> {
+/// The job that a spare runner is told; none, if it is not needed after all.
+fn told() -> Option<JobId> {
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line).ok()?;
+    line.trim_end().parse().ok()
+}
+
+async fn run(args: &Args, job: JobId) -> Result<(), String> {
     let endpoint = Endpoint::Unix(args.socket.clone());
     let kind = JobType::new("command").map_err(|wrong| wrong.to_string())?;
-    let (reporter, mut actions, command) = reporter::accept(endpoint, args.job, NewJob::of(kind));
+    let (reporter, mut actions, command) = reporter::accept(endpoint, job, NewJob::of(kind));
     let mut refusal = reporter.refusal();
     let command = tokio::select! {
         Ok(command) = command => command,
@@ -85,7 +97,7 @@ async fn run(args: &Args) -> Result<(), String> {
         }
         () = tokio::time::sleep(PATIENCE) => return Err("the daemon did not answer".to_owned()),
     };
-    let end = carry_out(args, command, &reporter, &mut actions).await;
+    let end = carry_out(args, job, command, &reporter, &mut actions).await;
     match reporter.finish(end, FAREWELL).await {
         Delivered::Yes => Ok(()),
         Delivered::No(why) => Err(format!(
@@ -97,6 +109,7 @@ async fn run(args: &Args) -> Result<(), String> {
 /// Runs the command to its end, which it answers with.
 async fn carry_out(
     args: &Args,
+    job: JobId,
     command: NewCommand,
     reporter: &Reporter,
     actions: &mut mpsc::Receiver<Action>,
@@ -135,7 +148,7 @@ async fn carry_out(
             return attend::unstarted(ending::explain_unstarted(&program, why, &error));
         }
     };
-    let path = Logs::of(&args.data_dir).path(args.job);
+    let path = Logs::of(&args.data_dir).path(job);
     let (lost, mut losses) = mpsc::channel(1);
     let log = match Writer::open(&path, logs::BYTES) {
         Ok(log) => Some(log),

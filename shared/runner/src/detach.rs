@@ -95,6 +95,19 @@ where
     tokio::process::Command::from(command).spawn()
 }
 
+/// The same for a program that waits on its stdin, which is a pipe, until it is told what to do.
+///
+/// Must be called within a tokio runtime with its I/O driver.
+pub fn spawn_waiting<I, S>(program: &Path, args: I, log: &Path) -> io::Result<tokio::process::Child>
+where
+    I: IntoIterator<Item = S>,
+    S: AsRef<OsStr>,
+{
+    let mut command = background(program, args, log)?;
+    command.stdin(Stdio::piped()).stdout(Stdio::null());
+    tokio::process::Command::from(command).spawn()
+}
+
 impl Detached {
     /// Its process id, which is also its session's.
     #[must_use]
