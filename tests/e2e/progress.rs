@@ -230,12 +230,12 @@ fn a_command_that_says_nothing_is_told_by_what_its_earlier_runs_took() {
     let guessed = find("a guess", &|job| {
         ours(job) && job["progressSource"] == "history"
     });
-    // 400 seconds are the median: after a few of them it is at most some per cent.
+    // 400 seconds are the median, so a second is a quarter of a per cent; the command began a moment before its job was made.
     let percent = guessed["progress"].as_f64().expect("a percentage");
     let active = guessed["metrics"]["activeSeconds"]
         .as_f64()
         .expect("seconds");
-    assert!(percent > 0.0 && percent <= active / 4.0 + 0.1, "{guessed}");
+    assert!(percent > 0.0 && percent <= active / 4.0 + 1.0, "{guessed}");
     find("it moves", &|job| job["progress"].as_f64() > Some(percent));
     let listed = home.run(&["ls", "status:running"]);
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
