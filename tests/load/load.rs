@@ -73,7 +73,10 @@ impl Board {
     fn receive(&self, viewer: usize, job: usize, number: u64) {
         let now = self.nanos();
         self.received.fetch_add(1, Ordering::Relaxed);
-        self.seen[viewer][job].fetch_max(number, Ordering::Relaxed);
+        if self.seen[viewer][job].fetch_max(number, Ordering::Relaxed) >= number {
+            // Something else of the job changed, as when its producer has gone: nothing that was sent arrives with that.
+            return;
+        }
         let sent = self.sent[job]
             .get(number as usize)
             .map_or(0, |at| at.load(Ordering::Relaxed));
