@@ -266,6 +266,26 @@ fn sizes_that_come_and_go_do_it_no_harm() {
 }
 
 #[test]
+fn a_key_that_comes_with_a_change_of_size_is_heard() {
+    let home = Home::new();
+    let daemon = home.daemon(Setup::unix());
+    daemon.create(&json!({"type": "etl", "name": "waits"}));
+    let mut screen = screen(&home);
+    screen.wait_text("waits");
+    // Both reach the screen within one look at what there is, sooner or later.
+    for round in 0..60 {
+        screen.resize(28 + round % 3, 120);
+        screen.press("?");
+        screen.wait_text("Keys");
+        screen.resize(28 + round % 2, 130);
+        screen.press("?");
+        screen.wait_for("the help gone", |text| !text.contains("Keys"));
+    }
+    screen.press("q");
+    assert_eq!(screen.left().code, 0);
+}
+
+#[test]
 fn what_strangers_write_never_reaches_the_terminal_raw() {
     let home = Home::new();
     let daemon = home.daemon(Setup::unix());
