@@ -147,17 +147,14 @@ impl Shared {
     }
 
     fn take(self: &Arc<Self>, client: Wire) {
-        let refusing = self.with(|state| {
-            state.accepted += 1;
-            state.refusing
-        });
-        let daemon = if refusing {
+        let daemon = if self.with(|state| state.refusing) {
             None
         } else {
             self.target.connect().ok()
         };
         let Some(daemon) = daemon else {
             client.shutdown(Shutdown::Both);
+            self.with(|state| state.accepted += 1);
             return;
         };
         let handle = |wire: &Wire| wire.try_clone().expect("a second handle");
@@ -165,7 +162,11 @@ impl Shared {
             (handle(&client), handle(&daemon)),
             (handle(&daemon), handle(&client)),
         );
-        self.with(|state| state.connections.push((client, daemon)));
+        // Counted and known in one step: whoever sees that it came can cut it.
+        self.with(|state| {
+            state.connections.push((client, daemon));
+            state.accepted += 1;
+        });
         for (from, to) in [up, down] {
             let shared = Arc::clone(self);
             std::thread::spawn(move || shared.carry(from, to));
