@@ -18,6 +18,7 @@ pub mod engine;
 mod exit;
 pub mod feed;
 mod folder;
+mod history;
 mod http;
 mod logging;
 pub mod logs;

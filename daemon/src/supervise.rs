@@ -23,6 +23,7 @@ use crate::exit::Failure;
 use crate::feed::hub::Hub;
 use crate::feed::session::Shared;
 use crate::folder::{self, Closed};
+use crate::history;
 use crate::http::Site;
 use crate::http::door::{self, Door};
 use crate::http::guard::Guard;
@@ -111,6 +112,7 @@ async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), F
     let (close, closing) = watch::channel(false);
     let logs = Logs::of(&settings.data_dir.path);
     let by_key = archive.clone();
+    let searched = history::shared(archive.clone(), clock);
     let shared = Shared {
         hub: Arc::clone(&hub),
         keyed: Arc::new(move |user, key| {
@@ -121,6 +123,7 @@ async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), F
             let archive = archive.clone();
             Box::pin(async move { archive.get(id).await })
         }),
+        past: searched,
         logs: logs.clone(),
         engine: Handle::new(inbox),
         clock,

@@ -6,6 +6,7 @@ mod crowds;
 mod feed;
 mod guard;
 mod harness_itself;
+mod history;
 mod job_control;
 mod lifecycle;
 mod logs;

@@ -219,6 +219,7 @@ const MAY: &[(&str, &[Room])] = &[
             ("engine", &["clock", "metrics"]),
             ("store", &["engine", "clock", "metrics"]),
             ("feed", &["engine", "clock", "logs", "metrics"]),
+            ("history", &["feed", "store", "clock"]),
             ("notify", &["engine", "clock", "metrics"]),
             (
                 "workers",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jobtop_core::access::{Identity, Role};
 use jobtop_core::job::control::Capabilities;
+use jobtop_core::job::laps::Laps;
 use jobtop_core::job::progress::{check_steps, kept};
 use jobtop_core::job::refusal::{Code, Refusal};
 use jobtop_core::job::stopwatch::Stopwatch;
@@ -224,6 +225,7 @@ fn fresh(priority: i32, steps: Arc<[Arc<str>]>, counts: Counts, now: Now) -> Sta
         progress_source: None,
         counts,
         stopwatch: Stopwatch::default(),
+        laps: Laps::default(),
         start_time: None,
         estimated_completion: None,
         updated_at: now.wall,

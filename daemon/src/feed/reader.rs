@@ -215,6 +215,16 @@ impl Reader {
                 );
                 self.tell(request_id, None, answer).await
             }
+            Request::History(wanted) => {
+                let who = self.identity.clone();
+                let answer = self.shared.past.history(*wanted, who).await;
+                self.tell(request_id, None, answer).await
+            }
+            Request::Analytics(wanted) => {
+                let who = self.identity.clone();
+                let answer = self.shared.past.analytics(*wanted, who).await;
+                self.tell(request_id, None, answer).await
+            }
         }
     }
 

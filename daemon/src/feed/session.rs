@@ -14,6 +14,7 @@ use jobtop_core::access::Identity;
 use jobtop_core::job::refusal::Refusal;
 use jobtop_core::policy::Limits;
 use jobtop_core::proto::body::NewJob;
+use jobtop_core::proto::history::{AnalyticsAnswer, HistoryAnswer, HistoryWanted};
 use jobtop_core::{Job, JobId, Status, UserId};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::{mpsc, watch};
@@ -48,6 +49,18 @@ pub type Keyed = Arc<
         + Sync,
 >;
 
+/// Answers questions about finished jobs; what it refuses is the asker's mistake.
+pub trait Past: Send + Sync {
+    /// A page of them.
+    fn history(&self, wanted: HistoryWanted, who: Identity) -> Answering<HistoryAnswer>;
+
+    /// Figures about them.
+    fn analytics(&self, wanted: HistoryWanted, who: Identity) -> Answering<AnalyticsAnswer>;
+}
+
+/// An answer to come.
+pub type Answering<T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send>>;
+
 /// What every session needs.
 #[derive(Clone)]
 pub struct Shared {
@@ -57,6 +70,8 @@ pub struct Shared {
     pub lookup: Lookup,
     /// The archive, by idempotency key.
     pub keyed: Keyed,
+    /// The archive, searched.
+    pub past: Arc<dyn Past>,
     /// The captured output of jobs.
     pub logs: Logs,
     /// The engine.

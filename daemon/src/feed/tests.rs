@@ -8,6 +8,7 @@ use jobtop_core::job::Idempotency;
 use jobtop_core::job::refusal::Refusal;
 use jobtop_core::policy::Limits;
 use jobtop_core::proto::body::NewJob;
+use jobtop_core::proto::history::{AnalyticsAnswer, HistoryAnswer, HistoryWanted};
 use jobtop_core::proto::request::ListJobs;
 use jobtop_core::proto::stored::StoredJob;
 use jobtop_core::{Job, JobId, Now, Timestamp, UserId};
@@ -20,7 +21,7 @@ use tokio_tungstenite::tungstenite::protocol::Role as Side;
 
 use super::hub::Hub;
 use super::listing;
-use super::session::{self, Peer, Shared};
+use super::session::{self, Answering, Past, Peer, Shared};
 use crate::clock::Clock;
 use crate::engine::command::{Answer, Command, Control, ToProducer};
 use crate::engine::handle::{Handle, INBOX};
@@ -40,6 +41,25 @@ struct House {
     revision: u64,
 }
 
+/// A past in which nothing happened.
+struct Nothing;
+
+impl Past for Nothing {
+    fn history(&self, _: HistoryWanted, _: Identity) -> Answering<HistoryAnswer> {
+        Box::pin(async {
+            Ok(HistoryAnswer {
+                jobs: Vec::new(),
+                next_cursor: None,
+                indexed_from: None,
+            })
+        })
+    }
+
+    fn analytics(&self, _: HistoryWanted, _: Identity) -> Answering<AnalyticsAnswer> {
+        Box::pin(async { Ok(AnalyticsAnswer::default()) })
+    }
+}
+
 struct Client {
     socket: WebSocketStream<DuplexStream>,
 }
@@ -54,6 +74,7 @@ impl House {
             hub: hub.clone(),
             lookup: Arc::new(|_| Box::pin(async { None })),
             keyed: Arc::new(|_, _| Box::pin(async { None })),
+            past: Arc::new(Nothing),
             engine: Handle::new(sender),
             clock: Clock::new(),
             limits: Limits::default(),

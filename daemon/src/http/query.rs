@@ -6,6 +6,7 @@ use axum::extract::Query;
 use axum::http::Uri;
 use jobtop_core::UserId;
 use jobtop_core::job::refusal::{Code, Refusal};
+use jobtop_core::proto::history::HistoryWanted;
 use jobtop_core::proto::request::ListJobs;
 use jobtop_core::text;
 
@@ -24,6 +25,23 @@ pub(super) fn list_jobs(uri: &Uri) -> Result<ListJobs, Refusal> {
         q: given.text("q")?,
         after: given.number("after")?,
         epoch: given.number("epoch")?,
+        limit: given.number("limit")?,
+        cursor: given.text("cursor")?,
+    })
+}
+
+/// The parameters of `GET /api/history` and `GET /api/analytics`.
+pub(super) fn history(uri: &Uri) -> Result<HistoryWanted, Refusal> {
+    let given = Parameters::of(uri)?;
+    Ok(HistoryWanted {
+        user_id: given.user()?,
+        status: given.text("status")?,
+        job_type: given.text("type")?,
+        q: given.text("q")?,
+        since: given.text("since")?,
+        until: given.text("until")?,
+        sort: given.text("sort")?,
+        group_by: given.text("groupBy")?,
         limit: given.number("limit")?,
         cursor: given.text("cursor")?,
     })

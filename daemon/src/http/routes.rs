@@ -12,7 +12,7 @@ use jobtop_core::text;
 
 use super::body::{Asked, Id};
 use super::problem::Refused;
-use super::{App, health, jobs, log, queues, upgrade};
+use super::{App, health, history, jobs, log, queues, upgrade};
 use crate::engine::command::Verb;
 
 pub(super) fn all(app: App) -> Router {
@@ -54,8 +54,8 @@ pub(super) fn all(app: App) -> Router {
         )
         .route("/api/jobs/{id}/priority", act(priority))
         .route("/api/jobs/{id}/log", get(log::read))
-        .route("/api/history", get(not_yet))
-        .route("/api/analytics", get(not_yet))
+        .route("/api/history", get(history::list))
+        .route("/api/analytics", get(history::figures))
         .route("/api/queues", get(queues::list))
         .route("/api/queues/{name}", post(queues::set))
         .route("/api/alerts", get(not_yet))

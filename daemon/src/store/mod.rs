@@ -31,7 +31,7 @@ mod recover;
 mod sealed;
 mod writer;
 
-pub use archive::{Archive, Figures};
+pub use archive::{Analysis, Archive, Asked, Figures, Page, Position, Rank, Wanted};
 pub use aside::Kept;
 pub use error::OpenError;
 pub use open::open;

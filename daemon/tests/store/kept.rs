@@ -43,10 +43,15 @@ impl Kept {
 
     /// Commits one write and waits until it is acknowledged.
     pub(crate) async fn commit(&self, write: Write) -> bool {
+        self.commit_all(vec![write]).await
+    }
+
+    /// Commits some writes as one and waits until they are acknowledged.
+    pub(crate) async fn commit_all(&self, writes: Vec<Write>) -> bool {
         let (reply, answer) = oneshot::channel();
-        let job = write.record().job.clone();
+        let job = writes[0].record().job.clone();
         let commit = Commit {
-            writes: vec![write],
+            writes,
             aside: Vec::new(),
             releases: vec![Release::Answer(ReplyTo::Once(reply), Ok(Answer::Job(job)))],
             now: self.clock.now(),

@@ -9,3 +9,4 @@ mod expiry;
 mod kept;
 mod kill;
 mod orderly;
+mod search;

@@ -15,6 +15,7 @@ mod act;
 mod completions;
 pub(crate) mod daemon;
 mod demo;
+mod history;
 mod ids;
 pub(crate) mod interrupts;
 mod list;
@@ -27,6 +28,7 @@ mod report;
 mod run;
 mod screen;
 mod show;
+mod stats;
 mod submit;
 pub(crate) mod target;
 mod wait;
@@ -88,6 +90,10 @@ enum Command {
     Report(report::Args),
     /// List the jobs that run, and those that ended in the last 24 hours
     Ls(list::Args),
+    /// Search the jobs that have ended, back to the daemon's retention
+    History(history::Args),
+    /// Tell how jobs end, how long they take, and what goes wrong
+    Stats(stats::Args),
     /// Show everything that is known of a job
     Show(show::Args),
     /// Print what a job wrote, where the daemon has it
@@ -150,6 +156,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Pipe(args) => pipe::main(args, global),
         Command::Report(args) => block_on(report::main(args, global)),
         Command::Ls(args) => block_on(list::main(&args, global)),
+        Command::History(args) => block_on(history::main(&args, global)),
+        Command::Stats(args) => block_on(stats::main(&args, global)),
         Command::Show(args) => block_on(show::main(&args, global)),
         Command::Logs(args) => block_on(logs::main(&args, global)),
         Command::Wait(args) => block_on(wait::main(&args, global)),

@@ -1,5 +1,4 @@
-//! Builds the index at the start, in the background and newest period first: only the heads of the records are looked
-//! at, and those with an idempotency key are read.
+//! Builds the index at the start, in the background and newest period first.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -7,11 +6,10 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use jobtop_core::JobId;
-
-use super::super::frame::{self, Step};
+use super::super::frame::{self, Frame, Step};
 use super::period::Period;
-use super::shelf::{Shelf, Sorted};
+use super::row::Row;
+use super::shelf::{Rows, Shelf};
 use super::{Shared, keys};
 
 /// So much is read at once.
@@ -19,19 +17,13 @@ const WINDOW: usize = 1 << 20;
 
 /// Starts to index what is on the shelves now; what is appended meanwhile is indexed by whoever appends it.
 pub(in super::super) fn start(shared: Arc<Shared>) -> io::Result<()> {
-    let todo: Vec<(Period, Arc<File>, u64, u64)> = shared
+    let todo: Vec<(Period, Arc<File>, u64)> = shared
         .read()
         .shelves
         .iter()
         .rev()
-        .map(|(period, shelf)| {
-            (
-                *period,
-                shelf.file().clone(),
-                shelf.bytes(),
-                shelf.records(),
-            )
-        })
+        .map(|(period, shelf)| (*period, shelf.file().clone(), shelf.bytes()))
+        .filter(|(_, _, bytes)| *bytes > 0)
         .collect();
     shared.unindexed.send_replace(todo.len());
     if todo.is_empty() {
@@ -41,17 +33,14 @@ pub(in super::super) fn start(shared: Arc<Shared>) -> io::Result<()> {
     let spawned = std::thread::Builder::new()
         .name("store-index".to_owned())
         .spawn(move || {
-            for (period, file, bytes, records) in todo {
-                let mut rows = Rows {
-                    places: Vec::with_capacity(usize::try_from(records).unwrap_or(0)),
-                    keys: HashMap::new(),
-                };
-                if let Err(error) = read_heads(&file, bytes, &mut rows) {
+            for (period, file, bytes) in todo {
+                let mut found = Found::of(&shared);
+                if let Err(error) = read(&file, bytes, &mut found) {
                     tracing::warn!(%period, %error, "a period of the archive can't be read to its end");
                 }
-                let sorted = Sorted::of(rows.places);
+                found.rows.sort();
                 if let Some(shelf) = shared.write().shelves.get_mut(&period) {
-                    Shelf::index(shelf, sorted, rows.keys);
+                    Shelf::index(shelf, found.rows, found.keys);
                 }
                 shared.unindexed.send_modify(|left| *left -= 1);
             }
@@ -64,57 +53,84 @@ pub(in super::super) fn start(shared: Arc<Shared>) -> io::Result<()> {
 }
 
 /// What is found in a file.
-#[derive(Debug, Default)]
-struct Rows {
-    places: Vec<(JobId, u64)>,
+struct Found<'a> {
+    shared: &'a Shared,
+    rows: Rows,
     keys: HashMap<u64, u64>,
+    /// Records that are sound and can't be read.
+    unread: u64,
 }
 
-impl Rows {
-    fn push(&mut self, id: JobId, at: u64, frame: &[u8]) {
-        self.places.push((id, at));
-        self.keys.extend(keys::of_frame(frame).map(|key| (key, at)));
+impl<'a> Found<'a> {
+    fn of(shared: &'a Shared) -> Self {
+        Self {
+            shared,
+            rows: Rows::default(),
+            keys: HashMap::new(),
+            unread: 0,
+        }
+    }
+
+    fn tell(&self) {
+        if self.unread > 0 {
+            let records = self.unread;
+            tracing::warn!(
+                records,
+                "the archive has records that can't be read; they are not found"
+            );
+        }
+    }
+
+    fn push(&mut self, at: u64, frame: &Frame<'_>) {
+        match Row::read(frame.payload) {
+            Some(row) => self.rows.push(at, &row, &mut self.shared.profiles()),
+            None => self.unread += 1,
+        }
+        let key = keys::of_frame(frame.bytes);
+        self.keys.extend(key.map(|key| (key, at)));
     }
 }
 
-/// Where each record begins in the first `bytes` of a file; damage is passed over.
-fn read_heads(file: &File, bytes: u64, rows: &mut Rows) -> io::Result<()> {
+/// Indexes the first `bytes` of a file; damage is passed over.
+fn read(file: &File, bytes: u64, found: &mut Found<'_>) -> io::Result<()> {
     let mut window = vec![0; WINDOW];
     let (mut start, mut filled, mut at) = (0, 0, 0_u64);
     while at < bytes {
-        if at < start || at + frame::HEADER as u64 > start + filled {
-            start = at;
-            let wanted = usize::try_from(bytes - at).map_or(WINDOW, |left| left.min(WINDOW));
-            file.read_exact_at(&mut window[..wanted], start)?;
-            filled = wanted as u64;
-        }
         let within = usize::try_from(at - start).unwrap_or(usize::MAX);
-        let rest = &window[within..usize::try_from(filled).unwrap_or(0)];
-        match frame::peek(rest) {
-            Some((head, length)) if at + length as u64 <= bytes => {
-                if length > rest.len() && at > start {
-                    // It goes on behind the window: the next one begins with it.
-                    (start, filled) = (at, 0);
-                    continue;
-                }
-                rows.push(head.id, at, rest.get(..length).unwrap_or_default());
-                at += length as u64;
-            }
-            _ => return walk(file, at, bytes, rows),
+        let rest = window.get(within..filled).unwrap_or_default();
+        if let Some(frame) = frame::read(rest) {
+            found.push(at, &frame);
+            at += frame.bytes.len() as u64;
+            continue;
         }
+        let is_cut = match frame::peek(rest) {
+            Some((_, length)) => length > rest.len() && at + length as u64 <= bytes,
+            None => rest.len() < frame::HEADER && at + (frame::HEADER as u64) <= bytes,
+        };
+        if !is_cut {
+            return walk(file, at, bytes, found);
+        }
+        // The next window begins with it, and holds all of it.
+        let wanted = frame::peek(rest).map_or(WINDOW, |(_, length)| length.max(WINDOW));
+        let left = usize::try_from(bytes - at).unwrap_or(usize::MAX);
+        filled = wanted.min(left);
+        start = at;
+        window.resize(window.len().max(filled), 0);
+        file.read_exact_at(&mut window[..filled], start)?;
     }
+    found.tell();
     Ok(())
 }
 
 /// The careful way, from where the heads do not follow one another any more.
-fn walk(file: &File, from: u64, bytes: u64, rows: &mut Rows) -> io::Result<()> {
+fn walk(file: &File, from: u64, bytes: u64, found: &mut Found<'_>) -> io::Result<()> {
     let mut rest = vec![0; usize::try_from(bytes - from).unwrap_or(usize::MAX)];
     file.read_exact_at(&mut rest, from)?;
     let (mut at, mut damaged) = (from, 0);
     for step in frame::scan(&rest) {
         match step {
             Step::Frame(frame) => {
-                rows.push(frame.head.id, at, frame.bytes);
+                found.push(at, &frame);
                 at += frame.bytes.len() as u64;
             }
             Step::Damage(skipped) => {
@@ -129,6 +145,7 @@ fn walk(file: &File, from: u64, bytes: u64, rows: &mut Rows) -> io::Result<()> {
         from,
         "the archive has damaged bytes; the records in them are lost"
     );
+    found.tell();
     Ok(())
 }
 
@@ -136,7 +153,7 @@ fn walk(file: &File, from: u64, bytes: u64, rows: &mut Rows) -> io::Result<()> {
 mod tests {
     use std::convert::Infallible;
 
-    use jobtop_core::Timestamp;
+    use jobtop_core::{JobId, Timestamp};
 
     use super::super::super::frame::{Head, Kind};
     use super::*;
@@ -146,28 +163,43 @@ mod tests {
         let mut bytes = Vec::new();
         let mut expected = Vec::new();
         for n in 0..3_000_u32 {
-            expected.push((JobId(n.into()), bytes.len() as u64));
+            let id = JobId(n.into());
+            expected.push((id, bytes.len() as u64));
             let head = Head {
                 sequence: n.into(),
                 at: Timestamp(0),
-                id: JobId(n.into()),
+                id,
                 kind: Kind::Ended,
             };
+            let name = "x".repeat(n as usize);
+            let at = "2026-11-24T03:00:00.000Z";
+            let payload = format!(
+                r#"{{"job":{{"v":1,"view":{{"id":"{id}","type":"etl","name":"{name}","status":"failed","progress":7,
+                "userId":"ann","queue":"default","host":null,"updatedAt":"{at}","finishedAt":"{at}","steps":["A"],"message":null,
+                "error":"no","metrics":{{"processedItems":0,"errorCount":0,"startTime":null,"activeSeconds":1.5}}}}}}}}"#
+            );
             frame::write(&mut bytes, head, |to| {
-                to.extend_from_slice(&vec![b'x'; n as usize]);
+                to.extend_from_slice(payload.as_bytes());
                 Ok::<_, Infallible>(())
             })
             .unwrap();
         }
         let file = tempfile::tempfile().unwrap();
         file.write_all_at(&bytes, 0).unwrap();
-        let mut rows = Rows::default();
-        read_heads(&file, bytes.len() as u64, &mut rows).unwrap();
-        assert_eq!(rows.places, expected);
-        file.write_all_at(&[7; 100], expected[2_000].1).unwrap();
-        rows.places.clear();
-        read_heads(&file, bytes.len() as u64, &mut rows).unwrap();
-        expected.remove(2_000);
-        assert_eq!(rows.places, expected);
+        let check = |expected: &[(JobId, u64)]| {
+            let shared = Shared::new(1);
+            let mut found = Found::of(&shared);
+            read(&file, bytes.len() as u64, &mut found).unwrap();
+            let listed: Vec<_> = found.rows.listed().collect();
+            assert_eq!(listed, expected);
+        };
+        check(&expected);
+        // A flipped byte in the middle of a record costs that record, a whole head costs it as well.
+        for lost in [2_500, 2_000] {
+            let at = expected[lost].1 + if lost == 2_500 { 300 } else { 0 };
+            file.write_all_at(&[7; 100], at).unwrap();
+            expected.remove(lost);
+            check(&expected);
+        }
     }
 }

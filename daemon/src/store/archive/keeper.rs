@@ -11,7 +11,9 @@ use jobtop_core::{Job, JobId, Timestamp};
 use super::super::current::Mark;
 use super::super::disk;
 use super::super::fault::Fault;
+use super::super::frame;
 use super::period::Period;
+use super::row::Row;
 use super::shelf::{Appended, Shelf};
 use super::{Shared, ended_at, keys};
 
@@ -105,7 +107,7 @@ impl Keeper {
                 }
                 bytes.extend_from_slice(&debt.frame);
                 rows.push(Appended {
-                    id: debt.id,
+                    row: Row::read(debt.frame.get(frame::HEADER..).unwrap_or_default()),
                     length: debt.frame.len() as u64,
                     key: keys::of_frame(&debt.frame),
                 });
@@ -119,10 +121,11 @@ impl Keeper {
             file.write_all_at(&bytes, end)
                 .map_err(Fault::io("append to", &self.path(period)))?;
             self.touched.insert(period);
-            self.debt.drain(..rows.len());
+            let done = rows.len();
             if let Some(shelf) = self.shared.write().shelves.get_mut(&period) {
-                shelf.append(rows);
+                shelf.append(rows, &mut self.shared.profiles());
             }
+            self.debt.drain(..done);
         }
         Ok(())
     }

@@ -1,13 +1,13 @@
 //! The archive: every job that has ended, in a folder per period of ending, found by id.
 //!
 //! The writer appends through the keeper; this face reads. What the two share is the index, under a lock that is held for
-//! moments and never while anything waits. Full search comes to stand on the same shelves.
+//! moments and never while anything waits. `search` and `analysis` hold on to the chunks that there are, and to no lock.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use jobtop_core::{Job, JobId, Timestamp, UserId};
 use tokio::sync::watch;
@@ -16,13 +16,22 @@ use super::frame;
 use super::payload;
 use crate::clock::Clock;
 use period::Period;
+use profile::Profiles;
 use shelf::Shelf;
 
+pub use analysis::{Analysis, Asked};
+pub use search::{Page, Position, Rank, Wanted};
+
+mod analysis;
+mod chunk;
 pub(super) mod index;
 pub(super) mod keeper;
 mod keys;
 pub(super) mod period;
+mod profile;
 pub(super) mod restore;
+mod row;
+mod search;
 mod shelf;
 pub(super) mod sweep;
 
@@ -80,13 +89,7 @@ impl Archive {
             return None;
         }
         // Exact, although folders go later and as a whole.
-        let horizon = self
-            .clock
-            .now()
-            .wall
-            .0
-            .saturating_sub_unsigned(self.retention_ms);
-        (ended_at(&job).0 >= horizon).then_some(job)
+        (ended_at(&job) >= self.horizon()).then_some(job)
     }
 
     /// The ended job that this user made with that idempotency key, as [`Archive::get`] gives it.
@@ -110,9 +113,69 @@ impl Archive {
         self.get(job.id()).await
     }
 
+    /// One page of the ended jobs that are wanted.
+    pub async fn search(&self, wanted: Wanted) -> Page {
+        let archive = self.clone();
+        let found = tokio::task::spawn_blocking(move || archive.search_now(&wanted)).await;
+        found.unwrap_or_default()
+    }
+
+    /// [`Archive::search`] on this thread, which waits for the disk.
+    #[must_use]
+    pub fn search_now(&self, wanted: &Wanted) -> Page {
+        let found = search::find(&self.shared, wanted, self.horizon());
+        let jobs = found
+            .hits
+            .iter()
+            .filter_map(|hit| match self.shared.recent(hit.id) {
+                Some(job) => Some(job),
+                None => self.read_now(&hit.file, hit.offset),
+            })
+            .collect();
+        Page {
+            jobs,
+            next: found.next,
+            indexed_from: found.indexed_from,
+        }
+    }
+
+    /// The ids of one page of the ended jobs that are wanted, from memory alone.
+    #[must_use]
+    pub fn ids(&self, wanted: &Wanted) -> Vec<JobId> {
+        let found = search::find(&self.shared, wanted, self.horizon());
+        found.hits.iter().map(|hit| hit.id).collect()
+    }
+
+    /// Figures about the ended jobs that are asked about.
+    pub async fn analyse(&self, asked: Asked) -> Analysis {
+        let archive = self.clone();
+        let done = tokio::task::spawn_blocking(move || archive.analyse_now(&asked)).await;
+        done.unwrap_or_default()
+    }
+
+    /// [`Archive::analyse`] on this thread, which waits for the disk.
+    #[must_use]
+    pub fn analyse_now(&self, asked: &Asked) -> Analysis {
+        analysis::of(&self.shared, asked, self.horizon(), |file, offset| {
+            self.read_now(file, offset)
+        })
+    }
+
+    /// What ended before this has expired.
+    fn horizon(&self) -> Timestamp {
+        let now = self.clock.now().wall;
+        Timestamp(now.0.saturating_sub_unsigned(self.retention_ms))
+    }
+
     async fn read(&self, file: Arc<File>, offset: u64) -> Option<Arc<Job>> {
-        let read = move || read_frame(&file, offset);
-        let bytes = match tokio::task::spawn_blocking(read).await.ok()? {
+        let archive = self.clone();
+        tokio::task::spawn_blocking(move || archive.read_now(&file, offset))
+            .await
+            .ok()?
+    }
+
+    fn read_now(&self, file: &File, offset: u64) -> Option<Arc<Job>> {
+        let bytes = match read_frame(file, offset) {
             Ok(bytes) => bytes,
             Err(error) => {
                 tracing::warn!(%error, "an archived job can't be read");
@@ -155,6 +218,7 @@ pub(super) fn ended_at(job: &Job) -> Timestamp {
 #[derive(Debug)]
 pub(super) struct Shared {
     state: RwLock<State>,
+    profiles: Mutex<Profiles>,
     /// How many shelves still wait for the index.
     unindexed: watch::Sender<usize>,
 }
@@ -183,6 +247,7 @@ impl Shared {
                 },
                 ..State::default()
             }),
+            profiles: Mutex::default(),
             unindexed: watch::Sender::new(0),
         }
     }
@@ -205,11 +270,19 @@ impl Shared {
         })
     }
 
+    fn recent(&self, id: JobId) -> Option<Arc<Job>> {
+        self.read().ring.jobs.get(&id).cloned()
+    }
+
     fn find_key(&self, number: u64) -> Option<(Arc<File>, u64)> {
         self.read().shelves.values().rev().find_map(|shelf| {
             let offset = shelf.keyed(number)?;
             Some((shelf.file().clone(), offset))
         })
+    }
+
+    fn profiles(&self) -> MutexGuard<'_, Profiles> {
+        self.profiles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     // A panic while one of these is held would leave the index whole, so poisoning says nothing.

@@ -71,8 +71,9 @@ impl Keep {
         } else {
             self.flush(false)
         };
-        self.release(waiting, result.err());
+        // First: who is told that a job has ended finds it in the archive.
         self.settle();
+        self.release(waiting, result.err());
     }
 
     /// What failed a moment ago would fail again: a crowd of commits must not make a crowd of attempts.
@@ -84,8 +85,8 @@ impl Keep {
     /// Writes what waits or failed before.
     pub(super) fn flush_again(&mut self) {
         let result = self.flush(true);
-        self.release(Vec::new(), result.err());
         self.settle();
+        self.release(Vec::new(), result.err());
     }
 
     /// Appends what is due, with waiting progress if `ticks`, and makes it durable.

@@ -16,6 +16,7 @@ use jobtop_core::proto::body::{
     FailBody, JobAnswer, JobsAnswer, NewJob, Problem, QueueAnswer, QueueBody, QueueView,
     QueuesAnswer,
 };
+use jobtop_core::proto::history::{AnalyticsAnswer, HistoryAnswer, HistoryWanted};
 use jobtop_core::proto::request::ListJobs;
 use jobtop_core::proto::view::View;
 use jobtop_core::proto::{LOG_END, LOG_NEXT};
@@ -104,6 +105,18 @@ impl Rest {
     /// `GET /api/jobs`: the live set, one page of it.
     pub async fn list(&self, wanted: &ListJobs) -> Result<JobsAnswer, CallError> {
         let path = format!("/api/jobs{}", query(wanted)?);
+        self.typed(Method::GET, &path, Bytes::new()).await
+    }
+
+    /// `GET /api/history`: one page of the jobs that have ended.
+    pub async fn history(&self, wanted: &HistoryWanted) -> Result<HistoryAnswer, CallError> {
+        let path = format!("/api/history{}", query(wanted)?);
+        self.typed(Method::GET, &path, Bytes::new()).await
+    }
+
+    /// `GET /api/analytics`: figures about the jobs that have ended.
+    pub async fn analytics(&self, wanted: &HistoryWanted) -> Result<AnalyticsAnswer, CallError> {
+        let path = format!("/api/analytics{}", query(wanted)?);
         self.typed(Method::GET, &path, Bytes::new()).await
     }
 

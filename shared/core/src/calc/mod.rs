@@ -2,4 +2,5 @@
 
 pub mod eta;
 pub mod health;
+pub mod pattern;
 pub mod rate;

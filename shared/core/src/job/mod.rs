@@ -10,6 +10,7 @@ use crate::job::command::CommandLine;
 use crate::job::config::Config;
 use crate::job::control::{Capabilities, Request};
 use crate::job::failure::Failure;
+use crate::job::laps::Laps;
 use crate::job::status::Status;
 use crate::job::stopwatch::Stopwatch;
 use crate::time::Timestamp;
@@ -19,6 +20,7 @@ pub mod config;
 pub mod control;
 pub mod failure;
 pub mod kind;
+pub mod laps;
 pub mod machine;
 pub mod progress;
 pub mod refusal;
@@ -132,6 +134,8 @@ pub struct State {
     pub counts: Counts,
     /// Active and paused time.
     pub stopwatch: Stopwatch,
+    /// Active time of each step.
+    pub laps: Laps,
     /// When work began.
     pub start_time: Option<Timestamp>,
     /// When it will probably be done.

@@ -238,6 +238,7 @@ impl Job {
             if next.is_final() {
                 let begun = state.start_time.unwrap_or(self.spec.created_at);
                 state.finished_at = Some(now.wall.max(begun));
+                state.laps.count(state.stopwatch.active_ms(now.mono));
                 state.stalled_since = None;
                 if next != Status::Cancelled {
                     state.control = None;
@@ -250,6 +251,11 @@ impl Job {
     fn touch(&mut self, now: Now) {
         let state = &mut self.state;
         state.updated_at = state.updated_at.max(now.wall);
+        if !state.status.is_final() {
+            state
+                .laps
+                .enter(state.current_step, state.stopwatch.active_ms(now.mono));
+        }
         // Only of a job that moves, and of which something is heard.
         let moves = state.status == Status::Running && state.stalled_since.is_none();
         state.estimated_completion = moves

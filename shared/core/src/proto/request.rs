@@ -12,6 +12,7 @@ use crate::job::Reply;
 use crate::job::progress::Report;
 use crate::job::refusal::{Code, Refusal};
 use crate::proto::body::{FailBody, NewJob};
+use crate::proto::history::HistoryWanted;
 use crate::proto::read;
 use crate::serial::{Object, Parsed};
 use crate::text;
@@ -67,6 +68,8 @@ pub enum Request {
     ControlAck(Named, Reply),
     GetJob(Named),
     ListJobs(ListJobs),
+    History(Box<HistoryWanted>),
+    Analytics(Box<HistoryWanted>),
     Work(Work),
     Accept(Named),
     Decline(Named),
@@ -281,12 +284,8 @@ impl Request {
             "accept" => Self::Accept(named()?),
             "decline" => Self::Decline(named()?),
             "log" => Self::Log(named()?, read::json(bytes)?),
-            "history" | "analytics" => {
-                return Err(Refusal::new(
-                    Code::NotImplemented,
-                    format!("This daemon does not know {kind} yet"),
-                ));
-            }
+            "history" => Self::History(Box::new(history(bytes)?)),
+            "analytics" => Self::Analytics(Box::new(history(bytes)?)),
             other => {
                 let shown = text::clean_within(other, 60);
                 return Err(Refusal::new(
@@ -382,6 +381,37 @@ mod flat {
 }
 
 /// `list_jobs` says the job's type as `jobType`; its own `type` names the message.
+/// The parameters of `history` and `analytics`; their `type` is the message's, so the job's is `jobType`.
+fn history(bytes: &[u8]) -> Result<HistoryWanted, Refusal> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Flat {
+        user_id: Option<UserId>,
+        status: Option<String>,
+        job_type: Option<String>,
+        q: Option<String>,
+        since: Option<String>,
+        until: Option<String>,
+        sort: Option<String>,
+        group_by: Option<String>,
+        limit: Option<u64>,
+        cursor: Option<String>,
+    }
+    let flat: Flat = read::json(bytes)?;
+    Ok(HistoryWanted {
+        user_id: flat.user_id,
+        status: flat.status,
+        job_type: flat.job_type,
+        q: flat.q,
+        since: flat.since,
+        until: flat.until,
+        sort: flat.sort,
+        group_by: flat.group_by,
+        limit: flat.limit,
+        cursor: flat.cursor,
+    })
+}
+
 fn list_jobs(bytes: &[u8]) -> Result<ListJobs, Refusal> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::job::laps::Laps;
 use crate::job::status::Status;
 use crate::job::stopwatch::Stopwatch;
 use crate::job::{Counts, Idempotency, Job, Origin, Spec, State};
@@ -30,6 +31,9 @@ pub struct StoredJob {
     /// The status to go back to when the producer refuses what is asked of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     before: Option<Status>,
+    /// The active time of each step.
+    #[serde(default, skip_serializing_if = "Laps::is_empty")]
+    laps: Laps,
 }
 
 /// The mutable part of a job as it is kept between whole ones.
@@ -41,6 +45,9 @@ pub struct StoredTick {
     stopwatch: Stopwatch,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     before: Option<Status>,
+    /// The active time of each step.
+    #[serde(default, skip_serializing_if = "Laps::is_empty")]
+    laps: Laps,
 }
 
 /// A kept form that can't be read.
@@ -77,6 +84,7 @@ impl Job {
             heartbeat_seconds: self.spec.heartbeat_seconds,
             idempotency: self.spec.idempotency.clone(),
             before: self.state.control.and_then(|request| request.before),
+            laps: self.state.laps.clone(),
         }
     }
 
@@ -88,6 +96,7 @@ impl Job {
             patch: self.patch(mono),
             stopwatch: self.state.stopwatch,
             before: self.state.control.and_then(|request| request.before),
+            laps: self.state.laps.clone(),
         }
     }
 }
@@ -142,7 +151,7 @@ impl StoredJob {
         };
         Job {
             spec: Arc::new(spec),
-            state: state(patch, self.stopwatch, self.before, now),
+            state: state(patch, self.stopwatch, self.laps, self.before, now),
         }
     }
 }
@@ -156,7 +165,7 @@ impl StoredTick {
     /// The state again, its stopwatch going on from the present. It replaces the one of the same job whole.
     #[must_use]
     pub fn revive(self, now: Now) -> State {
-        state(self.patch, self.stopwatch, self.before, now)
+        state(self.patch, self.stopwatch, self.laps, self.before, now)
     }
 }
 
@@ -188,7 +197,13 @@ fn read<'de, T: Deserialize<'de>>(
     }
 }
 
-fn state(patch: Patch, mut stopwatch: Stopwatch, before: Option<Status>, now: Now) -> State {
+fn state(
+    patch: Patch,
+    mut stopwatch: Stopwatch,
+    laps: Laps,
+    before: Option<Status>,
+    now: Now,
+) -> State {
     stopwatch.revive(now);
     let Metrics {
         total_items,
@@ -216,6 +231,7 @@ fn state(patch: Patch, mut stopwatch: Stopwatch, before: Option<Status>, now: No
             processed_bytes,
         },
         stopwatch,
+        laps,
         start_time,
         estimated_completion,
         updated_at: patch.updated_at,

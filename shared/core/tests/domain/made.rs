@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jobtop_core::job::config::Config;
 use jobtop_core::job::control::Capabilities;
 use jobtop_core::job::failure::Failure;
+use jobtop_core::job::laps::Laps;
 use jobtop_core::job::progress::Report;
 use jobtop_core::job::stopwatch::Stopwatch;
 use jobtop_core::job::{Counts, Origin, Reply, Spec, State, kind};
@@ -33,6 +34,7 @@ pub(crate) fn pending() -> Job {
         progress_source: None,
         counts: Counts::default(),
         stopwatch: Stopwatch::default(),
+        laps: Laps::default(),
         start_time: None,
         estimated_completion: None,
         updated_at: Timestamp(START),

@@ -90,8 +90,8 @@ const FRAMES: &[(&str, Code)] = &[
         "{\"type\":\"SUBSCRIBE\",\"channel\":\"jobs\"}",
         Code::UnknownMessage,
     ),
-    ("{\"type\":\"history\"}", Code::NotImplemented),
-    ("{\"type\":\"analytics\"}", Code::NotImplemented),
+    ("{\"type\":\"history\",\"limit\":-1}", Code::Invalid),
+    ("{\"type\":\"analytics\",\"q\":7}", Code::Invalid),
     ("{\"type\":\"work\"}", Code::Invalid),
     (
         "{\"type\":\"work\",\"jobTypes\":[\"A B\"],\"slots\":1}",

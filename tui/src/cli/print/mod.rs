@@ -33,13 +33,19 @@ pub(crate) fn raw(bytes: &[u8]) -> Result<(), Failure> {
 /// The answer of a command for programs: one JSON document on one line. JSON escapes what could steer a terminal,
 /// but for what [`safe`] sees to.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let mut text = json_text(value)?;
+    text.push('\n');
+    answer(&text)
+}
+
+/// The same as a text, without the end of its line.
+pub(crate) fn json_text(value: &impl Serialize) -> Result<String, Failure> {
     let mut text = serde_json::to_string(value)
         .map_err(|error| Failure::failed(format!("The answer can't be said in JSON: {error}")))?;
     if text.chars().any(|c| matches!(c, '\u{7f}'..='\u{9f}')) {
         text = safe(&text);
     }
-    text.push('\n');
-    answer(&text)
+    Ok(text)
 }
 
 /// JSON leaves DEL and C1 control characters as they are, and some terminals obey those: they become escapes.
