@@ -386,7 +386,7 @@ fn start(dir: &Path) {
         .arg("--socket")
         .arg(&socket)
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::inherit())
         .spawn()
         .unwrap();
     let mut line = String::new();
@@ -405,26 +405,17 @@ fn start(dir: &Path) {
     }
     let all = begun.elapsed();
     let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.id())).unwrap();
-    let resident = |name: &str| {
-        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-        line.split_whitespace()
-            .nth(1)
-            .unwrap()
-            .parse::<f64>()
-            .unwrap()
-            / 1024.0
-    };
+    let resident = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next())
+        .map_or(f64::NAN, |kib| kib.parse::<f64>().unwrap() / 1024.0);
     println!(
         "15  a start: ready {:.0} ms, history answers {:.0} ms, all is searched {:.2} s",
         ready.as_secs_f64() * 1e3,
         answered.as_secs_f64() * 1e3,
         all.as_secs_f64()
     );
-    println!(
-        "14  memory: {:.1} MiB (at most {:.1})",
-        resident("VmRSS:"),
-        resident("VmHWM:")
-    );
+    println!("14  memory: {resident:.1} MiB");
     rustix::process::kill_process(
         rustix::process::Pid::from_raw(daemon.id() as i32).unwrap(),
         rustix::process::Signal::TERM,

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod auth;
+pub mod check;
 mod cli;
 pub mod clock;
 mod config;

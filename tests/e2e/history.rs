@@ -311,3 +311,71 @@ fn the_commands_print_tables_documents_lines_and_sheets() {
         String::from_utf8_lossy(&mistake.stderr)
     );
 }
+
+#[test]
+fn status_says_what_the_store_has() {
+    let home = Home::new();
+    let mut daemon = home.daemon(Setup::unix());
+    work(&daemon);
+    let store = daemon.get("/api/store").json();
+    assert_eq!(
+        (&store["records"], &store["periods"]),
+        (&json!(5), &json!(1)),
+        "{store}"
+    );
+    assert!(
+        store["liveBytes"].as_u64() > Some(1_000)
+            && store["diskBytes"].as_u64() > store["liveBytes"].as_u64()
+    );
+    let page = stdout(&home, &["daemon", "status"]);
+    assert!(page.contains("5 finished jobs in 1 period\n"), "{page}");
+    // An orderly end seals the live set, which the next start tells of.
+    assert!(daemon.terminate().success());
+    daemon.start_again();
+    let report: Value =
+        serde_json::from_str(&stdout(&home, &["daemon", "status", "--json"])).unwrap();
+    assert!(report["store"]["lastCompaction"].is_string(), "{report}");
+}
+
+#[test]
+fn check_says_what_is_damaged_once_the_daemon_is_gone() {
+    let home = Home::new();
+    let mut daemon = home.daemon(Setup::unix());
+    work(&daemon);
+    let busy = home.run(&["daemon", "check"]);
+    assert_eq!(busy.status.code(), Some(5));
+    assert!(
+        String::from_utf8_lossy(&busy.stderr).contains("daemon stop"),
+        "{busy:?}"
+    );
+    assert!(daemon.terminate().success());
+    let page = stdout(&home, &["daemon", "check"]);
+    assert!(page.contains("is sound: 5 finished jobs"), "{page}");
+
+    let period = std::fs::read_dir(home.data().join("history"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let endings = period.join("endings");
+    let mut bytes = std::fs::read(&endings).unwrap();
+    bytes[2_000] ^= 1;
+    std::fs::write(&endings, bytes).unwrap();
+    let hurt = home.run(&["daemon", "check", "--json"]);
+    assert_eq!(hurt.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&hurt.stdout).unwrap();
+    let finding = report["findings"][0].as_str().unwrap();
+    assert!(finding.contains(&*endings.to_string_lossy()), "{report}");
+    assert_eq!(report["finished"], 4, "{report}");
+    let page = stdout(&home, &["daemon", "check", "--rebuild"]);
+    assert!(
+        page.contains("is made anew: 4 finished jobs")
+            || page.contains("is made anew: 5 finished jobs"),
+        "{page}"
+    );
+    let page = stdout(&home, &["daemon", "check"]);
+    assert!(page.contains("is sound"), "{page}");
+    daemon.start_again();
+    assert!(listed(&daemon, "").len() >= 4);
+}

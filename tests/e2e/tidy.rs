@@ -234,6 +234,7 @@ const MAY: &[(&str, &[Room])] = &[
             ),
             ("config", &["cli", "exit"]),
             ("folder", &["config", "exit"]),
+            ("check", &["cli", "clock", "config", "store"]),
             ("lib", &["*"]),
             ("main", &["*"]),
             ("cli", &["*"]),

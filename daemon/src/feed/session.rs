@@ -14,8 +14,9 @@ use jobtop_core::access::Identity;
 use jobtop_core::job::refusal::Refusal;
 use jobtop_core::policy::Limits;
 use jobtop_core::proto::body::NewJob;
-use jobtop_core::proto::history::{AnalyticsAnswer, HistoryAnswer, HistoryWanted};
+use jobtop_core::proto::history::{AnalyticsAnswer, HistoryAnswer, HistoryWanted, StoreAnswer};
 use jobtop_core::{Job, JobId, Status, UserId};
+use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::WebSocketStream;
@@ -52,11 +53,17 @@ pub type Keyed = Arc<
 /// Answers questions about finished jobs; what it refuses is the asker's mistake.
 pub trait Past: Send + Sync {
     /// A page of them.
-    fn history(&self, wanted: HistoryWanted, who: Identity) -> Answering<HistoryAnswer>;
+    fn history(&self, wanted: HistoryWanted, who: Identity) -> Answering<HistoryPage>;
 
     /// Figures about them.
     fn analytics(&self, wanted: HistoryWanted, who: Identity) -> Answering<AnalyticsAnswer>;
+
+    /// What the store of them has.
+    fn store(&self, who: &Identity) -> Result<StoreAnswer, Refusal>;
 }
+
+/// A page of finished jobs, as they were kept.
+pub type HistoryPage = HistoryAnswer<Box<RawValue>>;
 
 /// An answer to come.
 pub type Answering<T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send>>;

@@ -8,7 +8,7 @@ use jobtop_core::job::Idempotency;
 use jobtop_core::job::refusal::Refusal;
 use jobtop_core::policy::Limits;
 use jobtop_core::proto::body::NewJob;
-use jobtop_core::proto::history::{AnalyticsAnswer, HistoryAnswer, HistoryWanted};
+use jobtop_core::proto::history::{AnalyticsAnswer, HistoryWanted, StoreAnswer};
 use jobtop_core::proto::request::ListJobs;
 use jobtop_core::proto::stored::StoredJob;
 use jobtop_core::{Job, JobId, Now, Timestamp, UserId};
@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::protocol::Role as Side;
 
 use super::hub::Hub;
 use super::listing;
-use super::session::{self, Answering, Past, Peer, Shared};
+use super::session::{self, Answering, HistoryPage, Past, Peer, Shared};
 use crate::clock::Clock;
 use crate::engine::command::{Answer, Command, Control, ToProducer};
 use crate::engine::handle::{Handle, INBOX};
@@ -45,18 +45,16 @@ struct House {
 struct Nothing;
 
 impl Past for Nothing {
-    fn history(&self, _: HistoryWanted, _: Identity) -> Answering<HistoryAnswer> {
-        Box::pin(async {
-            Ok(HistoryAnswer {
-                jobs: Vec::new(),
-                next_cursor: None,
-                indexed_from: None,
-            })
-        })
+    fn history(&self, _: HistoryWanted, _: Identity) -> Answering<HistoryPage> {
+        Box::pin(async { Ok(HistoryPage::default()) })
     }
 
     fn analytics(&self, _: HistoryWanted, _: Identity) -> Answering<AnalyticsAnswer> {
         Box::pin(async { Ok(AnalyticsAnswer::default()) })
+    }
+
+    fn store(&self, _: &Identity) -> Result<StoreAnswer, Refusal> {
+        Err(Refusal::forbidden("see"))
     }
 }
 

@@ -8,13 +8,13 @@ use jobtop_core::UserId;
 use jobtop_core::access::{Identity, Role};
 use jobtop_core::job::refusal::{Code, Refusal};
 use jobtop_core::proto::history::{
-    AnalyticsAnswer, GroupBy, HistoryAnswer, HistoryWanted, Order, SortBy,
+    AnalyticsAnswer, GroupBy, HistoryAnswer, HistoryWanted, Order, SortBy, StoreAnswer,
 };
 use jobtop_core::query::{Field, Query, Today};
 use jobtop_core::text;
 
 use crate::clock::Clock;
-use crate::feed::session::{Answering, Past};
+use crate::feed::session::{Answering, HistoryPage, Past};
 use crate::store::{Archive, Asked, Wanted};
 use cursor::Cursor;
 
@@ -37,7 +37,7 @@ impl History {
         Self { archive, clock }
     }
 
-    async fn jobs(self, wanted: HistoryWanted, who: Identity) -> Result<HistoryAnswer, Refusal> {
+    async fn jobs(self, wanted: HistoryWanted, who: Identity) -> Result<HistoryPage, Refusal> {
         let now = self.clock.now();
         let order = match wanted.sort.as_deref().filter(|sort| !sort.is_empty()) {
             Some(sort) => sort.parse().map_err(|()| bad_sort(sort))?,
@@ -69,7 +69,7 @@ impl History {
             position,
         });
         Ok(HistoryAnswer {
-            jobs: page.jobs.iter().map(|job| job.view(now.mono)).collect(),
+            jobs: page.jobs,
             next_cursor: next.map(|cursor| cursor.to_string()),
             indexed_from: page.indexed_from,
         })
@@ -106,12 +106,30 @@ impl History {
 }
 
 impl Past for History {
-    fn history(&self, wanted: HistoryWanted, who: Identity) -> Answering<HistoryAnswer> {
+    fn history(&self, wanted: HistoryWanted, who: Identity) -> Answering<HistoryPage> {
         Box::pin(self.clone().jobs(wanted, who))
     }
 
     fn analytics(&self, wanted: HistoryWanted, who: Identity) -> Answering<AnalyticsAnswer> {
         Box::pin(self.clone().figures(wanted, who))
+    }
+
+    fn store(&self, who: &Identity) -> Result<StoreAnswer, Refusal> {
+        if who.role == Role::User {
+            return Err(Refusal::new(
+                Code::Forbidden,
+                "What the store has is for viewers and admins",
+            ));
+        }
+        let figures = self.archive.figures();
+        Ok(StoreAnswer {
+            records: figures.records,
+            periods: figures.periods as u64,
+            live_bytes: figures.live_bytes,
+            disk_bytes: figures.disk_bytes,
+            last_compaction: figures.last_checkpoint,
+            indexed: figures.indexed,
+        })
     }
 }
 

@@ -27,3 +27,11 @@ pub(super) async fn figures(
     let answer = app.shared.past.analytics(wanted, who).await?;
     Ok(json(StatusCode::OK, &answer))
 }
+
+pub(super) async fn store(
+    State(app): State<App>,
+    Asker(who): Asker,
+) -> Result<Response<Body>, Refused> {
+    let answer = app.shared.past.store(&who)?;
+    Ok(json(StatusCode::OK, &answer))
+}

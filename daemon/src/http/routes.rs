@@ -56,6 +56,7 @@ pub(super) fn all(app: App) -> Router {
         .route("/api/jobs/{id}/log", get(log::read))
         .route("/api/history", get(history::list))
         .route("/api/analytics", get(history::figures))
+        .route("/api/store", get(history::store))
         .route("/api/queues", get(queues::list))
         .route("/api/queues/{name}", post(queues::set))
         .route("/api/alerts", get(not_yet))

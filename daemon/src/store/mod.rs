@@ -17,6 +17,7 @@ use crate::engine::outcome::Record;
 mod archive;
 mod aside;
 mod board;
+mod check;
 mod checkpoint;
 mod current;
 mod disk;
@@ -33,6 +34,7 @@ mod writer;
 
 pub use archive::{Analysis, Archive, Asked, Figures, Page, Position, Rank, Wanted};
 pub use aside::Kept;
+pub use check::{Checked, Rebuilt, check, rebuild};
 pub use error::OpenError;
 pub use open::open;
 pub use writer::Writer;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jobtop_core::Now;
-use jobtop_core::proto::stored::{BadStored, StoredJob, StoredTick};
+use jobtop_core::proto::stored::{self, BadStored, StoredJob, StoredTick};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -51,6 +51,23 @@ pub(super) fn read_job(payload: &[u8], now: Now) -> Result<Record, BadStored> {
         job: Arc::new(job),
         bond: kept.bond,
     })
+}
+
+/// The job of a record as it was said when it was kept, if that is how this release says it.
+pub(super) fn view(payload: &[u8]) -> Option<Box<RawValue>> {
+    #[derive(Deserialize)]
+    struct Kept<'a> {
+        #[serde(borrow)]
+        job: Said<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Said<'a> {
+        v: u32,
+        #[serde(borrow)]
+        view: &'a RawValue,
+    }
+    let kept: Kept<'_> = serde_json::from_slice(payload).ok()?;
+    (kept.job.v == stored::VERSION).then(|| kept.job.view.to_owned())
 }
 
 /// Brings a record up to a later mutable part of the same job.

@@ -98,7 +98,7 @@ pub(super) fn recover(
 }
 
 /// What lies there when nothing says what counts: every generation, to be judged by its own seal.
-fn unnamed(boards: &Path) -> Vec<Generation> {
+pub(super) fn unnamed(boards: &Path) -> Vec<Generation> {
     numbers(boards)
         .into_iter()
         .map(|number| Generation {

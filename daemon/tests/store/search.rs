@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jobtop_core::job::failure::Failure;
 use jobtop_core::job::progress::{CountsReport, Report};
 use jobtop_core::proto::history::{GroupBy, Order, SortBy};
+use jobtop_core::proto::view::View;
 use jobtop_core::query::{Query, Today};
 use jobtop_core::{Job, JobId, JobType, Now, Timestamp, UserId};
 use jobtopd::engine::outcome::Write;
@@ -164,7 +165,10 @@ fn check(kept: &Kept, jobs: &[Arc<Job>], now: Now) {
         let mut paged = Vec::new();
         for _ in 0..6 {
             let page = archive.search_now(&wanted);
-            paged.extend(page.jobs.iter().map(|job| job.id()));
+            paged.extend(page.jobs.iter().map(|job| {
+                let view: View = serde_json::from_str(job.get()).unwrap();
+                view.id
+            }));
             let Some(next) = page.next else {
                 assert_eq!(
                     paged.len(),

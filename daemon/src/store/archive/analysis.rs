@@ -12,6 +12,7 @@ use jobtop_core::{Job, Status, Timestamp, UserId};
 
 use super::Shared;
 use super::chunk::Chunk;
+use super::profile::Profile;
 use super::search::{Pieces, Plan};
 
 /// What is asked about.
@@ -137,13 +138,23 @@ struct Groups<'a> {
     of_profile: Vec<Option<usize>>,
     /// The last day that was asked about: from, until, its group.
     day: (i64, i64, usize),
-    /// Which series of a group are the steps of a profile.
-    series: HashMap<(usize, u32), Vec<usize>>,
+    /// By the profile, the number of its list of steps.
+    lists: Vec<usize>,
+    /// By that number and the group, which of its series are those steps.
+    series: Vec<Vec<Option<Box<[usize]>>>>,
 }
 
 impl<'a> Groups<'a> {
     fn new(asked: &'a Asked, plan: &'a Plan<'a>) -> Self {
+        let mut known: HashMap<&[Box<str>], usize> = HashMap::new();
+        let number = |profile: &'a Arc<Profile>| {
+            let next = known.len();
+            *known.entry(&profile.steps).or_insert(next)
+        };
+        let lists: Vec<usize> = plan.profiles.iter().map(number).collect();
         Self {
+            series: vec![Vec::new(); known.len()],
+            lists,
             by: asked.group_by,
             plan,
             tz: &asked.tz,
@@ -151,7 +162,6 @@ impl<'a> Groups<'a> {
             numbers: HashMap::new(),
             of_profile: vec![None; plan.profiles.len()],
             day: (i64::MAX, i64::MIN, 0),
-            series: HashMap::new(),
         }
     }
 
@@ -214,11 +224,14 @@ impl<'a> Groups<'a> {
             Status::Completed => {
                 group.completed += 1;
                 group.active_ms.push(active_ms);
-                let names = &self.plan.profiles[profile as usize].steps;
-                let series = self
-                    .series
-                    .entry((number, profile))
-                    .or_insert_with(|| names.iter().map(|name| group.step(name)).collect());
+                let of_list = &mut self.series[self.lists[profile as usize]];
+                if of_list.len() <= number {
+                    of_list.resize(number + 1, None);
+                }
+                let series = of_list[number].get_or_insert_with(|| {
+                    let names = &self.plan.profiles[profile as usize].steps;
+                    names.iter().map(|name| group.step(name)).collect()
+                });
                 for (ms, series) in chunk.laps(row).iter().zip(series.iter()) {
                     if *ms > 0 {
                         group.steps[*series].1.push(*ms);

@@ -18,7 +18,7 @@ use super::shelf::{Appended, Shelf};
 use super::{Shared, ended_at, keys};
 
 /// The file of a period's endings.
-pub(super) const ENDINGS: &str = "endings";
+pub(in super::super) const ENDINGS: &str = "endings";
 /// How a folder is called once it has expired.
 pub(super) const EXPIRED: &str = "expired";
 /// So many bytes are appended at once.

@@ -10,6 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use jobtop_core::{Job, JobId, Timestamp, UserId};
+use serde_json::value::RawValue;
 use tokio::sync::watch;
 
 use super::frame;
@@ -50,6 +51,8 @@ pub struct Figures {
     pub records: u64,
     /// Folders of periods.
     pub periods: usize,
+    /// Bytes of what counts: the archive and the newest sealed board.
+    pub live_bytes: u64,
     /// Bytes of the archive, the log and the sealed boards.
     pub disk_bytes: u64,
     /// When the last checkpoint was sealed.
@@ -124,19 +127,28 @@ impl Archive {
     #[must_use]
     pub fn search_now(&self, wanted: &Wanted) -> Page {
         let found = search::find(&self.shared, wanted, self.horizon());
-        let jobs = found
-            .hits
-            .iter()
-            .filter_map(|hit| match self.shared.recent(hit.id) {
-                Some(job) => Some(job),
-                None => self.read_now(&hit.file, hit.offset),
-            })
-            .collect();
+        let jobs = found.hits.iter().filter_map(|hit| self.said(hit)).collect();
         Page {
             jobs,
             next: found.next,
             indexed_from: found.indexed_from,
         }
+    }
+
+    /// A job as it is said. What was kept is what is said, so it need not be understood for that.
+    fn said(&self, hit: &search::Hit) -> Option<Box<RawValue>> {
+        let bytes = read_frame(&hit.file, hit.offset).ok()?;
+        let frame = frame::read(&bytes).filter(|frame| frame.head.id == hit.id);
+        let Some(frame) = frame else {
+            tracing::warn!(id = %hit.id, "the record of an archived job is damaged");
+            return None;
+        };
+        if let Some(view) = payload::view(frame.payload) {
+            return Some(view);
+        }
+        let now = self.clock.now();
+        let job = payload::read_job(frame.payload, now).ok()?.job;
+        serde_json::value::to_raw_value(&job.view(now.mono)).ok()
     }
 
     /// The ids of one page of the ended jobs that are wanted, from memory alone.
@@ -199,14 +211,21 @@ impl Archive {
     #[must_use]
     pub fn figures(&self) -> Figures {
         let state = self.shared.read();
+        let archived: u64 = state.shelves.values().map(Shelf::bytes).sum();
         Figures {
             records: state.shelves.values().map(Shelf::records).sum(),
             periods: state.shelves.len(),
-            disk_bytes: state.other_bytes + state.shelves.values().map(Shelf::bytes).sum::<u64>(),
+            live_bytes: archived + state.board_bytes,
+            disk_bytes: archived + state.other_bytes,
             last_checkpoint: state.last_checkpoint,
             indexed: *self.shared.unindexed.borrow() == 0,
         }
     }
+}
+
+/// Whether a record of the archive can be read as the index reads it.
+pub(super) fn is_indexable(payload: &[u8]) -> bool {
+    row::Row::read(payload).is_some()
 }
 
 /// When a job ended, as the archive counts it.
@@ -227,6 +246,8 @@ pub(super) struct Shared {
 struct State {
     shelves: BTreeMap<Period, Shelf>,
     ring: Ring,
+    /// Bytes of the jobs in the newest sealed board.
+    board_bytes: u64,
     /// Bytes of the log and the boards.
     other_bytes: u64,
     last_checkpoint: Option<Timestamp>,
@@ -252,9 +273,15 @@ impl Shared {
         }
     }
 
-    /// Says what the log and the boards take on the disk.
-    pub(super) fn tell(&self, other_bytes: u64, last_checkpoint: Option<Timestamp>) {
+    /// Says what the newest board holds, and what the log and the boards take on the disk.
+    pub(super) fn tell(
+        &self,
+        board_bytes: u64,
+        other_bytes: u64,
+        last_checkpoint: Option<Timestamp>,
+    ) {
         let mut state = self.write();
+        state.board_bytes = board_bytes;
         state.other_bytes = other_bytes;
         state.last_checkpoint = last_checkpoint;
     }
@@ -268,10 +295,6 @@ impl Shared {
             let offset = shelf.get(id)?;
             Some(Place::File(shelf.file().clone(), offset))
         })
-    }
-
-    fn recent(&self, id: JobId) -> Option<Arc<Job>> {
-        self.read().ring.jobs.get(&id).cloned()
     }
 
     fn find_key(&self, number: u64) -> Option<(Arc<File>, u64)> {

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use jobtop_core::proto::history::{Order, SortBy};
 use jobtop_core::query::ast::{Condition, Needle, Place};
 use jobtop_core::query::{Query, Term};
-use jobtop_core::{Job, JobId, Timestamp, UserId};
-use memchr::memmem::FinderRev;
+use jobtop_core::{JobId, Timestamp, UserId};
+use memchr::memmem::{Finder, FinderRev};
+use serde_json::value::RawValue;
 
 use super::Shared;
 use super::chunk::Chunk;
@@ -55,8 +56,8 @@ pub enum Rank {
 /// A page of jobs.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
-    /// The jobs, in their order.
-    pub jobs: Vec<Arc<Job>>,
+    /// The jobs as they are said, in their order.
+    pub jobs: Vec<Box<RawValue>>,
     /// The place of the last one, if more follow.
     pub next: Option<Position>,
     /// What ended before this moment is not searched yet.
@@ -114,6 +115,12 @@ impl Pieces {
     }
 }
 
+/// A text to be looked for from the end: is it there at all is found several times as fast forwards.
+struct Anchor<'a> {
+    forwards: Finder<'a>,
+    backwards: FinderRev<'a>,
+}
+
 /// A filter, taken apart into what is answered once a profile, by the time alone, by a look for a text, and the rest.
 pub(super) struct Plan<'a> {
     now: Timestamp,
@@ -124,7 +131,7 @@ pub(super) struct Plan<'a> {
     /// The numbers of those that are allowed, where they are few.
     few: Option<Vec<u32>>,
     /// A text that every wanted row has.
-    anchor: Option<FinderRev<'a>>,
+    anchor: Option<Anchor<'a>>,
     /// What must be asked of each row.
     rest: Vec<&'a Term>,
     pub(super) profiles: Arc<Vec<Arc<Profile>>>,
@@ -209,8 +216,11 @@ impl<'a> Plan<'a> {
     ) {
         if let Some(anchor) = &self.anchor {
             let text = chunk.text().as_bytes();
+            if anchor.forwards.find(text).is_none() {
+                return;
+            }
             let mut end = text.len();
-            while let Some(at) = anchor.rfind(&text[..end]) {
+            while let Some(at) = anchor.backwards.rfind(&text[..end]) {
                 let row = chunk.row_of_text(at);
                 if self.fits(chunk, row) && !take(row) {
                     return;
@@ -238,7 +248,7 @@ impl<'a> Plan<'a> {
 }
 
 /// A text that is in the index's text of every row for which the condition holds.
-fn anchor_of(condition: &Condition) -> Option<FinderRev<'_>> {
+fn anchor_of(condition: &Condition) -> Option<Anchor<'_>> {
     let Condition::Contains(place, needles) = condition else {
         return None;
     };
@@ -247,7 +257,10 @@ fn anchor_of(condition: &Condition) -> Option<FinderRev<'_>> {
     };
     let can_be_id = *place == Place::Anywhere && is_of_ids(needle);
     let folded = needle.folded();
-    (!can_be_id && !folded.is_empty()).then(|| FinderRev::new(folded))
+    (!can_be_id && !folded.is_empty()).then(|| Anchor {
+        forwards: Finder::new(folded),
+        backwards: FinderRev::new(folded),
+    })
 }
 
 /// Whether the text could be a part of some id, which the index has as a number.

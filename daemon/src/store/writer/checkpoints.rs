@@ -191,7 +191,8 @@ impl Keep {
     pub(in super::super) fn count(&self) {
         let boards: u64 = self.checkpoints.disk_bytes.values().sum();
         let at = (!self.current.generations.is_empty()).then_some(self.current.at);
-        self.shared.tell(self.log.bytes() + boards, at);
+        self.shared
+            .tell(self.checkpoints.board_bytes, self.log.bytes() + boards, at);
     }
 
     /// Every sender is gone: writes what is left and seals it. Returns whether all of that was done.

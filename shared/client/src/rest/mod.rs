@@ -16,7 +16,7 @@ use jobtop_core::proto::body::{
     FailBody, JobAnswer, JobsAnswer, NewJob, Problem, QueueAnswer, QueueBody, QueueView,
     QueuesAnswer,
 };
-use jobtop_core::proto::history::{AnalyticsAnswer, HistoryAnswer, HistoryWanted};
+use jobtop_core::proto::history::{AnalyticsAnswer, HistoryAnswer, HistoryWanted, StoreAnswer};
 use jobtop_core::proto::request::ListJobs;
 use jobtop_core::proto::view::View;
 use jobtop_core::proto::{LOG_END, LOG_NEXT};
@@ -118,6 +118,11 @@ impl Rest {
     pub async fn analytics(&self, wanted: &HistoryWanted) -> Result<AnalyticsAnswer, CallError> {
         let path = format!("/api/analytics{}", query(wanted)?);
         self.typed(Method::GET, &path, Bytes::new()).await
+    }
+
+    /// `GET /api/store`: what the daemon's store has.
+    pub async fn store(&self) -> Result<StoreAnswer, CallError> {
+        self.typed(Method::GET, "/api/store", Bytes::new()).await
     }
 
     /// `GET /api/jobs/ID`.

@@ -159,16 +159,34 @@ impl std::str::FromStr for GroupBy {
 }
 
 /// `GET /api/history`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct HistoryAnswer {
-    /// One page of the jobs.
-    pub jobs: Vec<View>,
+pub struct HistoryAnswer<J = View> {
+    /// One page of the jobs; the daemon says them as it kept them.
+    pub jobs: Vec<J>,
     /// Where the next page begins, if there is one.
     pub next_cursor: Option<String>,
     /// Jobs that ended before this moment are not searched yet: the daemon has just started and still reads them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub indexed_from: Option<Timestamp>,
+}
+
+/// `GET /api/store`: what the store of finished jobs has, and what it takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoreAnswer {
+    /// Finished jobs; an estimate until `indexed`.
+    pub records: u64,
+    /// Periods of ending, each a folder that expires as a whole.
+    pub periods: u64,
+    /// Bytes of what counts: the finished jobs and the newest sealed board.
+    pub live_bytes: u64,
+    /// Bytes of the finished jobs, the sealed boards and the log, captured output apart.
+    pub disk_bytes: u64,
+    /// When the live set was last sealed without what had left it, and the log before it went.
+    pub last_compaction: Option<Timestamp>,
+    /// Whether every finished job is searched.
+    pub indexed: bool,
 }
 
 /// `GET /api/analytics`.

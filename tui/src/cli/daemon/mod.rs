@@ -10,6 +10,7 @@ use clap::Subcommand;
 use crate::cli::{self, Global, print};
 use crate::exit::Failure;
 
+mod check;
 mod peer;
 mod start;
 mod status;
@@ -43,6 +44,8 @@ enum Command {
     Stop,
     /// Say where the daemon is, how long it runs and what it has
     Status(status::Args),
+    /// Verify the store that no daemon uses just now
+    Check(check::Args),
 }
 
 /// Does what was asked.
@@ -56,5 +59,6 @@ pub(crate) fn main(args: Args, global: &Global) -> Result<ExitCode, Failure> {
         }),
         Command::Stop => cli::block_on(stop::main(global)),
         Command::Status(args) => cli::block_on(status::main(&args, global)),
+        Command::Check(args) => check::main(&args),
     }
 }

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::process::ExitCode;
 
+use jiff::tz::TimeZone;
 use jobtop_client::Endpoint;
 use jobtop_client::rest::Rest;
 use jobtop_core::Status;
 use jobtop_core::proto::body::JobsAnswer;
+use jobtop_core::proto::history::StoreAnswer;
 use jobtop_core::proto::request::ListJobs;
 use rustix::process::Pid;
 use serde::Serialize;
@@ -15,6 +17,7 @@ use serde::Serialize;
 use super::peer;
 use crate::cli::print::{self, words};
 use crate::cli::{Global, list, target};
+use crate::clock;
 use crate::exit::Failure;
 use crate::view::format;
 
@@ -40,6 +43,8 @@ struct Report {
     role: String,
     /// How many there are of each status.
     jobs: BTreeMap<&'static str, usize>,
+    /// Nothing for those who may not see all jobs.
+    store: Option<StoreAnswer>,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,6 +89,8 @@ async fn look(endpoint: &Endpoint) -> Result<Report, Failure> {
         user_id: welcome.user_id,
         role: welcome.role,
         jobs: counts(&answer),
+        // An older daemon has no such call, and not everybody may ask.
+        store: rest.store().await.ok(),
     })
 }
 
@@ -152,6 +159,33 @@ fn page(report: &Report) -> String {
         jobs.join(", ")
     };
     fact("jobs", &jobs);
+    if let Some(store) = &report.store {
+        let about = if store.indexed { "" } else { "about " };
+        fact(
+            "history",
+            &format!(
+                "{about}{} finished jobs in {} period{}",
+                format::count(store.records),
+                store.periods,
+                if store.periods == 1 { "" } else { "s" }
+            ),
+        );
+        let compacted = match store.last_compaction {
+            Some(at) => format!(
+                "compacted {}",
+                format::moment(at, clock::now().wall, &TimeZone::system())
+            ),
+            None => "not compacted yet".to_owned(),
+        };
+        fact(
+            "store",
+            &format!(
+                "{} of jobs, {} on the disk, {compacted}",
+                format::bytes(store.live_bytes),
+                format::bytes(store.disk_bytes)
+            ),
+        );
+    }
     page
 }
 
