@@ -23,7 +23,7 @@ mod cursor;
 /// How many jobs a page has unless asked otherwise, and at most.
 const PAGE: (usize, usize) = (50, 1_000);
 /// The same for groups.
-const GROUPS: (usize, usize) = (100, 10_000);
+const GROUPS: (usize, usize) = (100, 1_000);
 
 /// Answers from the archive.
 #[derive(Clone, Debug)]

@@ -302,3 +302,30 @@ async fn figures_are_those_of_the_jobs() {
         assert_eq!(names, by == GroupBy::Name, "as it was written");
     }
 }
+
+#[tokio::test]
+async fn a_page_of_large_jobs_is_shorter_and_none_is_missed() {
+    let dir = tempfile::tempdir().unwrap();
+    let kept = Kept::open(dir.path(), &settings());
+    let now = kept.clock.now();
+    for number in 0..60 {
+        let mut job = (*varied(number, now)).clone();
+        let mut spec = (*job.spec).clone();
+        let text = format!("{{\"notes\":\"{}\"}}", "x".repeat(60_000));
+        spec.config = serde_json::from_str(&text).unwrap();
+        job.spec = Arc::new(spec);
+        assert!(kept.commit(Write::Ended(record(job))).await);
+    }
+    let mut wanted = wanted("", "name", kept.clock.now().wall);
+    let (mut pages, mut jobs) = (0, 0);
+    loop {
+        let page = kept.opened.archive.search_now(&wanted);
+        let bytes: usize = page.jobs.iter().map(|job| job.get().len()).sum();
+        assert!(bytes < 1_200_000, "{bytes}");
+        pages += 1;
+        jobs += page.jobs.len();
+        let Some(next) = page.next else { break };
+        wanted.after = Some(next);
+    }
+    assert_eq!((pages, jobs), (4, 60));
+}

@@ -46,6 +46,9 @@ pub struct Analysis {
 /// So many kinds of errors are told.
 const PATTERNS: usize = 20;
 
+/// So many steps of a group are told, the slowest.
+const STEPS: usize = 20;
+
 /// A row that stands for others: its chunk's number and its own.
 type Place = (usize, usize);
 
@@ -272,6 +275,7 @@ impl<'a> Groups<'a> {
                     })
                     .collect();
                 steps.sort_by(|a, b| b.p50.total_cmp(&a.p50).then_with(|| a.name.cmp(&b.name)));
+                steps.truncate(STEPS);
                 let mut active_ms = group.active_ms;
                 let mut seconds =
                     |share| percentile(&mut active_ms, share).map(|ms| ms as f64 / 1000.0);

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 
 use jobtop_core::{Job, JobId, Timestamp, UserId};
 use serde_json::value::RawValue;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::frame;
 use super::payload;
@@ -36,12 +36,18 @@ mod search;
 mod shelf;
 pub(super) mod sweep;
 
+/// A page ends with the job that takes it beyond so many bytes: an answer must fit into a message.
+const PAGE_BYTES: usize = 1 << 20;
+/// So many searches and analyses go on at once; the others wait, so that they never take all cores from the feed.
+const AT_ONCE: usize = 2;
+
 /// The face of the archive; clones share it.
 #[derive(Clone, Debug)]
 pub struct Archive {
     retention_ms: u64,
     clock: Clock,
     shared: Arc<Shared>,
+    turns: Arc<Semaphore>,
 }
 
 /// What `status` shows of the store.
@@ -67,6 +73,7 @@ impl Archive {
             retention_ms,
             clock,
             shared,
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
         }
     }
 
@@ -118,16 +125,29 @@ impl Archive {
 
     /// One page of the ended jobs that are wanted.
     pub async fn search(&self, wanted: Wanted) -> Page {
-        let archive = self.clone();
-        let found = tokio::task::spawn_blocking(move || archive.search_now(&wanted)).await;
-        found.unwrap_or_default()
+        self.in_turn(move |archive| archive.search_now(&wanted))
+            .await
     }
 
     /// [`Archive::search`] on this thread, which waits for the disk.
     #[must_use]
     pub fn search_now(&self, wanted: &Wanted) -> Page {
-        let found = search::find(&self.shared, wanted, self.horizon());
-        let jobs = found.hits.iter().filter_map(|hit| self.said(hit)).collect();
+        let mut found = search::find(&self.shared, wanted, self.horizon());
+        let (mut jobs, mut bytes) = (Vec::with_capacity(found.hits.len()), 0);
+        let mut last = None;
+        for hit in &found.hits {
+            if bytes >= PAGE_BYTES {
+                found.next = last;
+                break;
+            }
+            let Some(job) = self.said(hit) else { continue };
+            bytes += job.get().len();
+            jobs.push(job);
+            last = Some(Position {
+                rank: hit.rank.clone(),
+                id: hit.id,
+            });
+        }
         Page {
             jobs,
             next: found.next,
@@ -160,9 +180,8 @@ impl Archive {
 
     /// Figures about the ended jobs that are asked about.
     pub async fn analyse(&self, asked: Asked) -> Analysis {
-        let archive = self.clone();
-        let done = tokio::task::spawn_blocking(move || archive.analyse_now(&asked)).await;
-        done.unwrap_or_default()
+        self.in_turn(move |archive| archive.analyse_now(&asked))
+            .await
     }
 
     /// [`Archive::analyse`] on this thread, which waits for the disk.
@@ -171,6 +190,22 @@ impl Archive {
         analysis::of(&self.shared, asked, self.horizon(), |file, offset| {
             self.read_now(file, offset)
         })
+    }
+
+    /// Does what takes its time on a thread of its own, when it is its turn.
+    async fn in_turn<T: Default + Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> T {
+        // It is never closed. A client that goes gives its turn back only when its work is done.
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        let archive = self.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work(&archive);
+            drop(turn);
+            done
+        });
+        done.await.unwrap_or_default()
     }
 
     /// What ended before this has expired.

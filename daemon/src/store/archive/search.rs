@@ -27,7 +27,7 @@ pub struct Wanted {
     pub owner: Option<UserId>,
     /// Their order; what is equal is in the order of ids.
     pub order: Order,
-    /// At most this many.
+    /// At most this many; a page of large jobs has fewer.
     pub limit: usize,
     /// Behind this place.
     pub after: Option<Position>,
@@ -68,6 +68,7 @@ pub struct Page {
 #[derive(Debug)]
 pub(super) struct Hit {
     pub(super) id: JobId,
+    pub(super) rank: Rank,
     pub(super) file: Arc<File>,
     pub(super) offset: u64,
 }
@@ -416,6 +417,7 @@ pub(super) fn find(shared: &Shared, wanted: &Wanted, horizon: Timestamp) -> Foun
             let (file, chunk) = pieces.list.get(entry.piece)?;
             Some(Hit {
                 id: entry.id,
+                rank: entry.rank.clone(),
                 file: file.clone(),
                 offset: chunk.offset(entry.row),
             })

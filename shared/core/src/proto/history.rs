@@ -222,7 +222,7 @@ pub struct Group {
     pub active_seconds: Percentiles,
     /// Items per second of active time, over all that counted items.
     pub items_per_second: Option<f64>,
-    /// The steps and how long each took those that completed, the slowest first.
+    /// The steps and how long each took those that completed, the slowest first, twenty at most.
     pub steps: Vec<StepTime>,
 }
 
