@@ -10,6 +10,7 @@
 )]
 
 use std::io::{BufRead, BufReader, Read, Write as _};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -458,7 +459,10 @@ fn expire(dir: &Path, clock: Clock) {
 #[tokio::main]
 async fn main() {
     let jobs: usize = std::env::var("JOBS").map_or(1_000_000, |text| text.parse().unwrap());
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::Builder::new()
+        .permissions(std::fs::Permissions::from_mode(0o700))
+        .tempdir()
+        .unwrap();
     let (ours, theirs) = (dir.path().join("store"), dir.path().join("jobs.sqlite"));
     let clock = Clock::new();
     let now = clock.now();
