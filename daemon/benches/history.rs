@@ -17,6 +17,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jobtop_core::job::config::Config;
 use jobtop_core::job::failure::Failure;
 use jobtop_core::job::progress::{CountsReport, Report};
 use jobtop_core::proto::history::{GroupBy, Order};
@@ -75,6 +76,8 @@ fn job(number: usize, of: usize, sample: &Job, now: Now) -> Job {
     spec.user = UserId::new(&format!("analyst{}", pick(40))).unwrap();
     spec.name = format!("orders-{}-{}.csv", pick(400), pick(30)).into();
     spec.tags = Arc::new([]);
+    spec.idempotency = None;
+    spec.config = Config::default();
     spec.created_at = finished.plus_ms(-60_000);
     job.spec = Arc::new(spec);
     let report = Report {

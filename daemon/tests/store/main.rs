@@ -11,3 +11,4 @@ mod kept;
 mod kill;
 mod orderly;
 mod search;
+mod steps;

@@ -10,7 +10,7 @@ use jobtop_client::reporter::Reporter;
 use jobtop_client::rest::{CallError, Rest};
 use jobtop_core::JobId;
 use jobtop_core::job::status::Status;
-use jobtop_core::proto::request::ListJobs;
+use jobtop_core::proto::history::HistoryWanted;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::observe::MOST;
@@ -43,17 +43,18 @@ pub(crate) async fn usual(endpoint: Endpoint, reporter: &Reporter) -> Option<Dur
 
 async fn ask(rest: &Rest, id: JobId) -> Result<Vec<Duration>, CallError> {
     let own = rest.get(&id.to_string()).await?;
-    let wanted = ListJobs {
+    let wanted = HistoryWanted {
+        user_id: Some(own.user_id.clone()),
         status: Some(Status::Completed.word().to_owned()),
         job_type: Some(own.job_type.to_string()),
         q: Some(named(&own.name)),
         limit: Some(LISTED),
-        ..ListJobs::default()
+        ..HistoryWanted::default()
     };
-    let listed = rest.list(&wanted).await?.jobs;
+    let listed = rest.history(&wanted).await?.jobs;
     let same = listed
         .iter()
-        .filter(|job| job.name == own.name && job.user_id == own.user_id && job.id != own.id);
+        .filter(|job| job.name == own.name && job.id != own.id);
     Ok(same
         .filter_map(|job| Duration::try_from_secs_f64(job.metrics.active_seconds).ok())
         .take(RUNS)

@@ -7,10 +7,10 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use super::super::frame::{self, Frame, Step};
+use super::Shared;
 use super::period::Period;
 use super::row::Row;
 use super::shelf::{Rows, Shelf};
-use super::{Shared, keys};
 
 /// So much is read at once.
 const WINDOW: usize = 1 << 20;
@@ -83,11 +83,12 @@ impl<'a> Found<'a> {
 
     fn push(&mut self, at: u64, frame: &Frame<'_>) {
         match Row::read(frame.payload) {
-            Some(row) => self.rows.push(at, &row, &mut self.shared.profiles()),
+            Some(row) => {
+                self.rows.push(at, &row, &mut self.shared.profiles());
+                self.keys.extend(row.key.map(|key| (key, at)));
+            }
             None => self.unread += 1,
         }
-        let key = keys::of_frame(frame.bytes);
-        self.keys.extend(key.map(|key| (key, at)));
     }
 }
 

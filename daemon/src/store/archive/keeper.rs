@@ -15,7 +15,7 @@ use super::super::frame;
 use super::period::Period;
 use super::row::Row;
 use super::shelf::{Appended, Shelf};
-use super::{Shared, ended_at, keys};
+use super::{Shared, ended_at};
 
 /// The file of a period's endings.
 pub(in super::super) const ENDINGS: &str = "endings";
@@ -109,7 +109,6 @@ impl Keeper {
                 rows.push(Appended {
                     row: Row::read(debt.frame.get(frame::HEADER..).unwrap_or_default()),
                     length: debt.frame.len() as u64,
-                    key: keys::of_frame(&debt.frame),
                 });
             }
             let end = self

@@ -104,7 +104,7 @@ impl Archive {
 
     /// The ended job that this user made with that idempotency key, as [`Archive::get`] gives it.
     pub async fn keyed(&self, user: &UserId, key: &str) -> Option<Arc<Job>> {
-        let number = keys::number(user, key);
+        let number = keys::number(user.as_str(), key);
         let mut unindexed = self.shared.unindexed.subscribe();
         let (file, offset) = loop {
             let is_complete = *unindexed.borrow_and_update() == 0;

@@ -7,6 +7,8 @@ use jobtop_core::proto::stored;
 use jobtop_core::{JobId, Status, Timestamp};
 use serde::Deserialize;
 
+use super::keys;
+
 /// A finished job as the index sees it.
 #[derive(Debug)]
 pub(super) struct Row<'a> {
@@ -29,6 +31,8 @@ pub(super) struct Row<'a> {
     pub(super) errors: u64,
     /// Active milliseconds by step.
     pub(super) laps: Laps,
+    /// The number of its idempotency key.
+    pub(super) key: Option<u64>,
 }
 
 /// A text that is borrowed where JSON says it without escapes.
@@ -48,6 +52,14 @@ struct Kept<'a> {
     view: Seen<'a>,
     #[serde(default)]
     laps: Laps,
+    #[serde(borrow, default)]
+    idempotency: Option<Key<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Key<'a> {
+    #[serde(borrow)]
+    key: Cow<'a, str>,
 }
 
 /// The members of a view that are indexed; all others are passed over.
@@ -95,7 +107,9 @@ impl<'a> Row<'a> {
         let Envelope { job } = serde_json::from_slice(payload).ok()?;
         let view = (job.v <= stored::VERSION).then_some(job.view)?;
         let bare = |text: Option<Text<'a>>| text.map(|text| text.0);
+        let key = job.idempotency;
         Some(Self {
+            key: key.map(|given| keys::number(&view.user_id, &given.key)),
             id: view.id,
             status: view.status,
             job_type: view.job_type,

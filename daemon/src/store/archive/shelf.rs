@@ -30,8 +30,6 @@ pub(super) struct Appended<'a> {
     /// What is to be indexed of it; none if it can't be read.
     pub(super) row: Option<Row<'a>>,
     pub(super) length: u64,
-    /// The number of its idempotency key.
-    pub(super) key: Option<u64>,
 }
 
 /// The rows of a file.
@@ -95,8 +93,8 @@ impl Shelf {
         profiles: &mut Profiles,
     ) {
         for record in records {
-            self.keys.extend(record.key.map(|key| (key, self.bytes)));
             if let Some(row) = &record.row {
+                self.keys.extend(row.key.map(|key| (key, self.bytes)));
                 self.rows.push(self.bytes, row, profiles);
             }
             self.bytes += record.length;
@@ -262,10 +260,11 @@ mod tests {
     impl House {
         fn append(&mut self, id: u128, length: u64, key: Option<u64>) {
             let payload = payload(id);
+            let mut row = Row::read(&payload).unwrap();
+            row.key = key;
             let record = Appended {
-                row: Row::read(&payload),
+                row: Some(row),
                 length,
-                key,
             };
             self.shelf.append([record], &mut self.profiles);
         }
