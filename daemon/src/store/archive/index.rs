@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::super::frame::{self, Frame, Step};
 use super::Shared;
@@ -12,11 +12,13 @@ use super::period::Period;
 use super::row::Row;
 use super::shelf::{Rows, Shelf};
 
+/// So many periods are read at once, where there are cores for it.
+const WORKERS: usize = 2;
 /// So much is read at once.
 const WINDOW: usize = 1 << 20;
 
 /// Starts to index what is on the shelves now; what is appended meanwhile is indexed by whoever appends it.
-pub(in super::super) fn start(shared: Arc<Shared>) -> io::Result<()> {
+pub(in super::super) fn start(shared: &Arc<Shared>) -> io::Result<()> {
     let todo: Vec<(Period, Arc<File>, u64)> = shared
         .read()
         .shelves
@@ -29,27 +31,43 @@ pub(in super::super) fn start(shared: Arc<Shared>) -> io::Result<()> {
     if todo.is_empty() {
         return Ok(());
     }
-    let indexed = shared.clone();
-    let spawned = std::thread::Builder::new()
-        .name("store-index".to_owned())
-        .spawn(move || {
-            for (period, file, bytes) in todo {
-                let mut found = Found::of(&shared);
-                if let Err(error) = read(&file, bytes, &mut found) {
-                    tracing::warn!(%period, %error, "a period of the archive can't be read to its end");
-                }
-                found.rows.sort();
-                if let Some(shelf) = shared.write().shelves.get_mut(&period) {
-                    Shelf::index(shelf, found.rows, found.keys);
-                }
-                shared.unindexed.send_modify(|left| *left -= 1);
-            }
-        });
-    if spawned.is_err() {
-        // Nobody may wait for what will not come.
-        indexed.unindexed.send_replace(0);
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let todo = Arc::new(Mutex::new(todo.into_iter()));
+    let mut started = Ok(());
+    for worker in 0..WORKERS.min(cores) {
+        let (shared, todo) = (Arc::clone(shared), Arc::clone(&todo));
+        let spawned = std::thread::Builder::new()
+            .name("store-index".to_owned())
+            .spawn(move || work(&shared, &todo));
+        if worker == 0 && spawned.is_err() {
+            started = spawned.map(drop);
+            break;
+        }
     }
-    spawned.map(drop)
+    if started.is_err() {
+        // Nobody may wait for what will not come.
+        shared.unindexed.send_replace(0);
+    }
+    started
+}
+
+/// Indexes one period after the other until none is left.
+fn work(shared: &Shared, todo: &Mutex<impl Iterator<Item = (Period, Arc<File>, u64)>>) {
+    loop {
+        let next = todo.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let Some((period, file, bytes)) = next else {
+            return;
+        };
+        let mut found = Found::of(shared);
+        if let Err(error) = read(&file, bytes, &mut found) {
+            tracing::warn!(%period, %error, "a period of the archive can't be read to its end");
+        }
+        found.rows.sort();
+        if let Some(shelf) = shared.write().shelves.get_mut(&period) {
+            Shelf::index(shelf, found.rows, found.keys);
+        }
+        shared.unindexed.send_modify(|left| *left -= 1);
+    }
 }
 
 /// What is found in a file.
@@ -84,7 +102,8 @@ impl<'a> Found<'a> {
     fn push(&mut self, at: u64, frame: &Frame<'_>) {
         match Row::read(frame.payload) {
             Some(row) => {
-                self.rows.push(at, &row, &mut self.shared.profiles());
+                let profile = self.shared.profiles().number(&row);
+                self.rows.push(at, &row, profile);
                 self.keys.extend(row.key.map(|key| (key, at)));
             }
             None => self.unread += 1,

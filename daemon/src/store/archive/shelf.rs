@@ -95,7 +95,7 @@ impl Shelf {
         for record in records {
             if let Some(row) = &record.row {
                 self.keys.extend(row.key.map(|key| (key, self.bytes)));
-                self.rows.push(self.bytes, row, profiles);
+                self.rows.push(self.bytes, row, profiles.number(row));
             }
             self.bytes += record.length;
         }
@@ -125,8 +125,7 @@ impl Shelf {
 
 impl Rows {
     /// Adds the record at that offset, behind all others.
-    pub(super) fn push(&mut self, at: u64, row: &Row<'_>, profiles: &mut Profiles) {
-        let profile = profiles.number(row);
+    pub(super) fn push(&mut self, at: u64, row: &Row<'_>, profile: u32) {
         if self.chunks.last().is_none_or(|chunk| !chunk.has_room(at)) {
             self.seal();
             self.chunks.push(Arc::new(Chunk::new()));
@@ -285,7 +284,9 @@ mod tests {
         assert!(!house.shelf.is_indexed());
         let mut rows = Rows::default();
         for (id, at) in [(6, 0), (1, 100), (1, 200)] {
-            rows.push(at, &Row::read(&payload(id)).unwrap(), &mut house.profiles);
+            let payload = payload(id);
+            let row = Row::read(&payload).unwrap();
+            rows.push(at, &row, house.profiles.number(&row));
         }
         house.shelf.index(rows, HashMap::from([(66, 0), (11, 100)]));
         for (key, offset) in [(66, Some(400)), (11, Some(100)), (7, None)] {
