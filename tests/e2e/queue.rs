@@ -597,6 +597,10 @@ fn runners_that_were_kept_ready_end_when_nothing_is_to_be_run() {
             let ended = |job: &String| daemon.job(job)["finishedAt"].is_string();
             jobs.iter().all(ended).then_some(())
         });
+        // A runner whose end is shown and not yet acknowledged would go on telling it: only the spares are left.
+        wait::until("the ends to be told", || {
+            (home.running().len() <= 1 + 2).then_some(())
+        });
         let mut left = vec![daemon.pid()];
         if killed {
             daemon.kill();
