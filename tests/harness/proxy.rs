@@ -153,8 +153,8 @@ impl Shared {
             self.target.connect().ok()
         };
         let Some(daemon) = daemon else {
-            client.shutdown(Shutdown::Both);
             self.with(|state| state.accepted += 1);
+            client.shutdown(Shutdown::Both);
             return;
         };
         let handle = |wire: &Wire| wire.try_clone().expect("a second handle");
