@@ -50,12 +50,7 @@ pub fn run(options: &[OsString], rebuild: bool) -> Result<Looked, Unchecked> {
         message: failure.to_string(),
         is_in_use: false,
     })?;
-    let kept = store::Settings {
-        retention_ms: settings.times.retention_ms,
-        live_ms: settings.times.live_ms,
-        live_ended: settings.times.live_ended,
-        ..store::Settings::default()
-    };
+    let kept = kept(&settings);
     let data_dir = settings.data_dir.path;
     let refused = |error: OpenError| Unchecked {
         message: error.to_string(),
@@ -80,4 +75,14 @@ pub fn run(options: &[OsString], rebuild: bool) -> Result<Looked, Unchecked> {
         now: None,
         aside: None,
     })
+}
+
+/// How much the store of a daemon with these settings keeps, and how long.
+pub(crate) fn kept(settings: &Settings) -> store::Settings {
+    store::Settings {
+        retention_ms: settings.times.retention_ms,
+        live_ms: settings.times.live_ms,
+        live_ended: settings.times.live_ended,
+        ..store::Settings::default()
+    }
 }

@@ -15,6 +15,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
 use crate::auth::{self, Doorkeeper};
+use crate::check;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::engine::handle::{Handle, INBOX};
@@ -49,12 +50,7 @@ pub(crate) fn run(settings: Settings) -> Result<(), Failure> {
         &settings.data_dir.path,
         Closed::ToWriters,
     )?;
-    let kept = store::Settings {
-        retention_ms: settings.times.retention_ms,
-        live_ms: settings.times.live_ms,
-        live_ended: settings.times.live_ended,
-        ..store::Settings::default()
-    };
+    let kept = check::kept(&settings);
     // The store's lock decides which of two daemons serves; what comes after it has the field to itself.
     let opened =
         store::open(&settings.data_dir.path, &kept, clock).map_err(|error| Failure::Store {

@@ -41,18 +41,23 @@ fn keep_as_well(from: &Path, to: &Path, folder: &str) {
     }
 }
 
+/// The numbers of the boards, oldest first.
+fn boards(dir: &Path) -> Vec<u64> {
+    let entries = std::fs::read_dir(dir.join("board")).unwrap();
+    let number = |name: std::ffi::OsString| name.to_str().unwrap().parse().unwrap();
+    let mut numbers: Vec<u64> = entries
+        .map(|entry| number(entry.unwrap().file_name()))
+        .collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+fn board(dir: &Path, number: u64) -> std::path::PathBuf {
+    dir.join("board").join(number.to_string())
+}
+
 fn newest_board(dir: &Path) -> std::path::PathBuf {
-    let boards = std::fs::read_dir(dir.join("board")).unwrap();
-    let numbers = boards.map(|entry| {
-        entry
-            .unwrap()
-            .file_name()
-            .to_str()
-            .unwrap()
-            .parse::<u64>()
-            .unwrap()
-    });
-    dir.join("board").join(numbers.max().unwrap().to_string())
+    board(dir, *boards(dir).last().unwrap())
 }
 
 /// Makes a store what a kill leaves: first the old one, then the one to be changed.
@@ -117,17 +122,7 @@ async fn between_any_two_steps_of_a_checkpoint() {
         }),
         ("named, and nothing old is removed", |_, _| {}),
         ("named, and an old board is half removed", |_, dir| {
-            let boards = std::fs::read_dir(dir.join("board")).unwrap();
-            let numbers = boards.map(|entry| {
-                entry
-                    .unwrap()
-                    .file_name()
-                    .to_str()
-                    .unwrap()
-                    .parse::<u64>()
-                    .unwrap()
-            });
-            let oldest = dir.join("board").join(numbers.min().unwrap().to_string());
+            let oldest = board(dir, boards(dir)[0]);
             std::fs::remove_file(oldest.join("db")).unwrap();
         }),
     ];
