@@ -178,7 +178,7 @@ impl Reader {
     }
 
     /// Lets it go on until it has consumed so much, and stops it there. What it has consumed is given back; `None` once it
-    /// has ended.
+    /// has let go of the file, and then it runs.
     fn stop_at(&mut self, file: &Path, truth: Truth, mark: f64) -> Option<f64> {
         let end = Instant::now() + DEADLINE;
         while truth(file, self.pid).is_none_or(|now| now < mark) {
@@ -193,7 +193,12 @@ impl Reader {
         wait::until("it to stand still", || {
             process::stands_still(self.pid).then_some(())
         });
-        truth(file, self.pid)
+        let stood = truth(file, self.pid);
+        if stood.is_none() {
+            // It had let go of the file just before the stop: there is nothing to compare, and it is to end.
+            process::signal_group(self.pid, Signal::CONT);
+        }
+        stood
     }
 }
 
