@@ -1,6 +1,7 @@
 //! What is measured: the daemon, or a bare program in its place. Each is a process of its own.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use jobtop_e2e::daemon::{Daemon, Setup};
@@ -28,6 +29,17 @@ impl Subject {
     pub(crate) fn daemon() -> Self {
         let home = Home::new();
         let daemon = home.daemon(Setup::tcp());
+        Self {
+            endpoint: daemon.tcp(),
+            server: Server::Daemon(daemon, home),
+        }
+    }
+
+    /// The daemon on the store in that folder.
+    pub(crate) fn daemon_on(store: &Path) -> Self {
+        let home = Home::new();
+        let setup = Setup::tcp().arg("--data-dir").arg(store.to_string_lossy());
+        let daemon = home.daemon(setup);
         Self {
             endpoint: daemon.tcp(),
             server: Server::Daemon(daemon, home),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jobtopd::engine::outcome::StoreHealth;
 use jobtopd::store::Settings;
 
-use crate::kept::{Kept, ended, id, settings, whole};
+use crate::kept::{Kept, copy_tree, ended, id, settings, wait_for, whole};
 
 /// A file system of that size for the duration of a test, where this machine lets us make one.
 struct SmallDisk {
@@ -36,9 +36,16 @@ impl SmallDisk {
 impl SmallDisk {
     /// Takes all that is left; given back with the file.
     fn fill(&self) -> Filler {
+        self.fill_but(0)
+    }
+
+    /// Takes all but so many bytes.
+    fn fill_but(&self, left: u64) -> Filler {
         let path = self.dir.path().join("filler");
         let mut file = std::fs::File::create(&path).unwrap();
         while std::io::Write::write_all(&mut file, &[1; 4096]).is_ok() {}
+        let taken = file.metadata().unwrap().len();
+        file.set_len(taken - left).unwrap();
         Filler(path)
     }
 }
@@ -196,4 +203,70 @@ async fn endings_on_a_full_disk_are_owed_to_the_archive() {
         assert!(kept.opened.archive.get(id(number)).await.is_some());
     }
     assert_eq!(kept.opened.archive.figures().records, 50);
+}
+
+#[tokio::test]
+async fn a_disk_that_fills_while_a_checkpoint_is_made_stops_nobody_and_loses_nothing() {
+    const JOBS: u128 = 3_000;
+    let Some(disk) = SmallDisk::new("32m") else {
+        println!("SKIPPED: no small file system can be mounted here (needs root)");
+        return;
+    };
+    let data = disk.dir.path().join("data");
+    let patient = Settings {
+        segment_bytes: 256 << 10,
+        checkpoint_bytes: 1 << 30,
+        ..settings()
+    };
+    let elsewhere = tempfile::tempdir().unwrap();
+    let kept = Kept::open(elsewhere.path(), &patient);
+    let now = kept.clock.now();
+    for from in (0..JOBS).step_by(200) {
+        let group = (from..from + 200).map(|number| whole(number, 1.0, now));
+        assert!(kept.commit_all(group.collect()).await);
+    }
+    // As after a kill: all of it is in the log, and no checkpoint was ever made.
+    copy_tree(elsewhere.path(), &data);
+    kept.close().await;
+
+    // Room for a part of a board.
+    let filler = disk.fill_but(5 << 19);
+    let eager = Settings {
+        checkpoint_bytes: 1 << 10,
+        ..patient.clone()
+    };
+    let kept = Kept::open(&data, &eager);
+    let mut health = kept.opened.writer.health();
+    let full = async {
+        // What is asked for while it is made, and fails, is done all the same.
+        for number in JOBS.. {
+            let now = kept.clock.now();
+            assert!(kept.commit(ended(number, now)).await, "job {number}");
+            assert!(kept.opened.archive.get(id(number)).await.is_some());
+            if *health.borrow_and_update() == StoreHealth::NoRoom {
+                return number;
+            }
+            tokio::task::yield_now().await;
+        }
+        unreachable!("numbers do not end");
+    };
+    let last = tokio::time::timeout(Duration::from_secs(60), full)
+        .await
+        .expect("the checkpoint fails, and that is told");
+    let sealed = || kept.opened.archive.figures().last_checkpoint;
+    assert_eq!(sealed(), None);
+
+    drop(filler);
+    let good = health.wait_for(|health| *health == StoreHealth::Good);
+    tokio::time::timeout(Duration::from_secs(30), good)
+        .await
+        .expect("it recovers by itself")
+        .unwrap();
+    wait_for("a checkpoint", || sealed().is_some()).await;
+    kept.close().await;
+    let kept = Kept::open(&data, &patient);
+    assert!(kept.opened.report.is_empty(), "{:?}", kept.opened.report);
+    for number in 0..=last {
+        assert!(kept.progress(id(number)).is_some(), "job {number} is lost");
+    }
 }

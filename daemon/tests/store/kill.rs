@@ -10,7 +10,7 @@ use jobtopd::store::Settings;
 use crate::kept::{Kept, ended, id, settings, whole};
 
 /// Where the child of the kill test writes.
-const VICTIM: &str = "JOBTOP_TEST_STORE";
+pub(crate) const VICTIM: &str = "JOBTOP_TEST_STORE";
 
 /// Not a test by itself: the process that is killed. Prints the number of each job once that is acknowledged.
 #[tokio::test]

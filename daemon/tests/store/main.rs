@@ -10,5 +10,6 @@ mod expiry;
 mod kept;
 mod kill;
 mod orderly;
+mod power;
 mod search;
 mod steps;

@@ -7,6 +7,7 @@ use jobtop_core::{JobId, Timestamp};
 
 use super::profile::Profile;
 use super::row::Row;
+use super::sieve::{Bits, Sieve};
 
 /// How many rows a full one has.
 pub(super) const ROWS: usize = 4_096;
@@ -23,9 +24,12 @@ pub(super) struct Chunk {
     offsets: Vec<u32>,
     ids: Vec<JobId>,
     profiles: Vec<u32>,
-    finished: Vec<i64>,
-    /// `i64::MIN` where nobody began.
-    started: Vec<i64>,
+    /// What stands for zero in the next column.
+    dawn: i64,
+    /// Milliseconds since then at which it ended.
+    finished: Narrow,
+    /// Milliseconds from the beginning to the end.
+    took: Narrow,
     active_ms: Narrow,
     processed: Narrow,
     errors: Narrow,
@@ -40,7 +44,15 @@ pub(super) struct Chunk {
     latest: i64,
     /// Whether every row ended no earlier than the one before it.
     pub(super) is_ordered: bool,
-    postings: Option<Postings>,
+    /// What a full one knows beside its columns.
+    sealed: Option<Sealed>,
+}
+
+/// Makes it quick to say that a chunk has nothing of what is wanted.
+#[derive(Clone, Debug)]
+struct Sealed {
+    postings: Postings,
+    sieve: Sieve,
 }
 
 /// Which rows of a full chunk have which profile.
@@ -50,6 +62,11 @@ struct Postings {
     starts: Vec<u16>,
     rows: Vec<u16>,
 }
+
+/// The first row ends so long after [`Chunk::dawn`]: rows that ended a little earlier may follow it.
+const MORNING_MS: i64 = 1 << 30;
+/// When a row began that nobody began.
+const NEVER: i64 = i64::MIN;
 
 /// Numbers that nearly always fit into 32 bits.
 #[derive(Clone, Debug, Default)]
@@ -67,6 +84,11 @@ impl Narrow {
         self.low.push(low);
     }
 
+    fn clear(&mut self) {
+        self.low.clear();
+        self.high.clear();
+    }
+
     fn get(&self, row: usize) -> u64 {
         let low = self.low[row];
         if low < u32::MAX {
@@ -80,7 +102,7 @@ impl Narrow {
 }
 
 impl Chunk {
-    pub(super) fn new() -> Self {
+    pub(super) fn empty() -> Self {
         Self {
             is_ordered: true,
             earliest: i64::MAX,
@@ -104,6 +126,7 @@ impl Chunk {
     pub(super) fn push(&mut self, offset: u64, profile: u32, row: &Row<'_>) {
         if self.ids.is_empty() {
             self.base = offset;
+            self.dawn = row.finished.0.saturating_sub(MORNING_MS);
         }
         let number = self.len() as u16;
         let finished = row.finished.0;
@@ -113,8 +136,12 @@ impl Chunk {
         self.offsets.push((offset - self.base) as u32);
         self.ids.push(row.id);
         self.profiles.push(profile);
-        self.finished.push(finished);
-        self.started.push(row.started.map_or(i64::MIN, |at| at.0));
+        let started = row.started.map_or(NEVER, |at| at.0);
+        // What is out of order wraps around to a great number, and comes back from it.
+        self.finished
+            .push(finished.wrapping_sub(self.dawn).cast_unsigned());
+        self.took
+            .push(finished.wrapping_sub(started).cast_unsigned());
         self.active_ms.push(row.active_ms);
         self.processed.push(row.processed);
         self.errors.push(row.errors);
@@ -132,25 +159,47 @@ impl Chunk {
         self.laps
             .extend(laps.map(|ms| u32::try_from(*ms).unwrap_or(u32::MAX)));
         self.lap_ends.push(self.laps.len() as u32);
-        self.postings = None;
+        self.sealed = None;
     }
 
-    /// Nothing will be added: takes no more memory than it needs, and notes where each profile is.
-    pub(super) fn seal(&mut self) {
-        self.offsets.shrink_to_fit();
-        self.ids.shrink_to_fit();
-        self.profiles.shrink_to_fit();
-        self.finished.shrink_to_fit();
-        self.started.shrink_to_fit();
-        for column in [&mut self.active_ms, &mut self.processed, &mut self.errors] {
-            column.low.shrink_to_fit();
-            column.high.shrink_to_fit();
+    /// The same, when nothing will be added: it takes no more memory than it needs, and knows where each profile is and
+    /// which texts it can't have.
+    pub(super) fn sealed(&self) -> Self {
+        // A copy has just the room that it needs. To shrink what grew would leave holes that nothing fits into.
+        let mut sealed = self.clone();
+        sealed.note();
+        sealed
+    }
+
+    /// Empty again, with the room that it has.
+    pub(super) fn emptied(mut self) -> Self {
+        self.offsets.clear();
+        self.ids.clear();
+        self.profiles.clear();
+        for column in [
+            &mut self.finished,
+            &mut self.took,
+            &mut self.active_ms,
+            &mut self.processed,
+            &mut self.errors,
+        ] {
+            column.clear();
         }
-        self.progress.shrink_to_fit();
-        self.text.shrink_to_fit();
-        self.text_ends.shrink_to_fit();
-        self.laps.shrink_to_fit();
-        self.lap_ends.shrink_to_fit();
+        self.progress.clear();
+        self.text.clear();
+        self.text_ends.clear();
+        self.laps.clear();
+        self.lap_ends.clear();
+        self.sealed = None;
+        Self {
+            is_ordered: true,
+            earliest: i64::MAX,
+            latest: i64::MIN,
+            ..self
+        }
+    }
+
+    fn note(&mut self) {
         let mut rows: Vec<u16> = (0..self.len() as u16).collect();
         rows.sort_by_key(|row| self.profiles[usize::from(*row)]);
         let mut postings = Postings::default();
@@ -164,12 +213,22 @@ impl Chunk {
         postings.rows = rows;
         postings.profiles.shrink_to_fit();
         postings.starts.shrink_to_fit();
-        self.postings = Some(postings);
+        let sieve = match self.sealed.take() {
+            Some(sealed) => sealed.sieve,
+            None => Sieve::of(&self.text),
+        };
+        self.sealed = Some(Sealed { postings, sieve });
+    }
+
+    /// Whether a text with these bits can be in it.
+    pub(super) fn may_have(&self, bits: &Bits) -> bool {
+        let sieve = self.sealed.as_ref().map(|sealed| &sealed.sieve);
+        sieve.is_none_or(|sieve| sieve.may_have(bits))
     }
 
     /// The rows of these profiles (in the order of their numbers), last one first; none if that is not noted.
     pub(super) fn rows_of(&self, wanted: &[u32], rows: &mut Vec<u16>) -> bool {
-        let Some(postings) = &self.postings else {
+        let Some(Sealed { postings, .. }) = &self.sealed else {
             return false;
         };
         rows.clear();
@@ -190,9 +249,8 @@ impl Chunk {
     /// A row counts no more: a later record of the same job does.
     pub(super) fn kill(&mut self, row: usize) {
         self.profiles[row] = DEAD;
-        self.postings = None;
-        if self.len() == ROWS {
-            self.seal();
+        if self.sealed.is_some() {
+            self.note();
         }
     }
 
@@ -213,12 +271,20 @@ impl Chunk {
         self.base + u64::from(self.offsets[row])
     }
 
-    pub(super) fn finished(&self, row: usize) -> i64 {
-        self.finished[row]
+    /// Bytes from the beginning of its record to that of the next one, if that is known.
+    pub(super) fn reach(&self, row: usize) -> Option<u64> {
+        let next = *self.offsets.get(row + 1)?;
+        Some((next - self.offsets[row]).into())
     }
 
+    pub(super) fn finished(&self, row: usize) -> i64 {
+        self.dawn.wrapping_add(self.finished.get(row).cast_signed())
+    }
+
+    /// The earliest moment there is where nobody began.
     pub(super) fn started(&self, row: usize) -> i64 {
-        self.started[row]
+        self.finished(row)
+            .wrapping_sub(self.took.get(row).cast_signed())
     }
 
     pub(super) fn active_ms(&self, row: usize) -> u64 {
@@ -291,7 +357,7 @@ impl Chunk {
             items_per_second,
             error_count: self.errors(row),
             active_ms: active_ms as f64,
-            at: Timestamp(self.finished[row]),
+            at: Timestamp(self.finished(row)),
             ..profile.facts()
         }
     }

@@ -62,7 +62,7 @@ fn work(shared: &Shared, todo: &Mutex<impl Iterator<Item = (Period, Arc<File>, u
         if let Err(error) = read(&file, bytes, &mut found) {
             tracing::warn!(%period, %error, "a period of the archive can't be read to its end");
         }
-        found.rows.sort();
+        found.rows.settle();
         if let Some(shelf) = shared.write().shelves.get_mut(&period) {
             Shelf::index(shelf, found.rows, found.keys);
         }

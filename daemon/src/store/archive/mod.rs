@@ -34,6 +34,7 @@ pub(super) mod restore;
 mod row;
 mod search;
 mod shelf;
+mod sieve;
 pub(super) mod sweep;
 
 /// A page ends with the job that takes it beyond so many bytes: an answer must fit into a message.
@@ -157,7 +158,7 @@ impl Archive {
 
     /// A job as it is said. What was kept is what is said, so it need not be understood for that.
     fn said(&self, hit: &search::Hit) -> Option<Box<RawValue>> {
-        let bytes = read_frame(&hit.file, hit.offset).ok()?;
+        let bytes = read_frame(&hit.file, hit.offset, hit.reach).ok()?;
         let frame = frame::read(&bytes).filter(|frame| frame.head.id == hit.id);
         let Some(frame) = frame else {
             tracing::warn!(id = %hit.id, "the record of an archived job is damaged");
@@ -222,7 +223,7 @@ impl Archive {
     }
 
     fn read_now(&self, file: &File, offset: u64) -> Option<Arc<Job>> {
-        let bytes = match read_frame(file, offset) {
+        let bytes = match read_frame(file, offset, None) {
             Ok(bytes) => bytes,
             Err(error) => {
                 tracing::warn!(%error, "an archived job can't be read");
@@ -374,10 +375,14 @@ impl Ring {
     }
 }
 
-/// A whole frame from a file; mostly with one read.
-fn read_frame(file: &File, offset: u64) -> io::Result<Vec<u8>> {
+/// A whole frame from a file; mostly with one read, where it is known how long it is, or it is not long.
+fn read_frame(file: &File, offset: u64, length: Option<u64>) -> io::Result<Vec<u8>> {
     const USUAL: usize = 4 << 10;
-    let mut bytes = vec![0; USUAL];
+    // Behind a record may lie damage, of any length.
+    let first = length.map_or(USUAL, |length| {
+        usize::try_from(length).unwrap_or(USUAL).min(16 * USUAL)
+    });
+    let mut bytes = vec![0; first];
     let mut filled = 0;
     while filled < bytes.len() {
         match file.read_at(&mut bytes[filled..], offset + filled as u64)? {

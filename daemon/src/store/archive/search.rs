@@ -17,6 +17,7 @@ use super::Shared;
 use super::chunk::Chunk;
 use super::profile::Profile;
 use super::shelf::Shelf;
+use super::sieve::Bits;
 
 /// Which ended jobs, in which order.
 #[derive(Clone, Debug)]
@@ -71,6 +72,8 @@ pub(super) struct Hit {
     pub(super) rank: Rank,
     pub(super) file: Arc<File>,
     pub(super) offset: u64,
+    /// How long the record is at most, if that is known.
+    pub(super) reach: Option<u64>,
 }
 
 /// The rows of a page.
@@ -118,6 +121,7 @@ impl Pieces {
 
 /// A text to be looked for from the end: is it there at all is found several times as fast forwards.
 struct Anchor<'a> {
+    bits: Bits,
     forwards: Finder<'a>,
     backwards: FinderRev<'a>,
 }
@@ -216,6 +220,9 @@ impl<'a> Plan<'a> {
         mut take: impl FnMut(usize) -> bool,
     ) {
         if let Some(anchor) = &self.anchor {
+            if !chunk.may_have(&anchor.bits) {
+                return;
+            }
             let text = chunk.text().as_bytes();
             if anchor.forwards.find(text).is_none() {
                 return;
@@ -259,6 +266,7 @@ fn anchor_of(condition: &Condition) -> Option<Anchor<'_>> {
     let can_be_id = *place == Place::Anywhere && is_of_ids(needle);
     let folded = needle.folded();
     (!can_be_id && !folded.is_empty()).then(|| Anchor {
+        bits: Bits::of(folded),
         forwards: Finder::new(folded),
         backwards: FinderRev::new(folded),
     })
@@ -420,6 +428,7 @@ pub(super) fn find(shared: &Shared, wanted: &Wanted, horizon: Timestamp) -> Foun
                 rank: entry.rank.clone(),
                 file: file.clone(),
                 offset: chunk.offset(entry.row),
+                reach: chunk.reach(entry.row),
             })
         })
         .collect();

@@ -127,8 +127,8 @@ impl Rows {
     /// Adds the record at that offset, behind all others.
     pub(super) fn push(&mut self, at: u64, row: &Row<'_>, profile: u32) {
         if self.chunks.last().is_none_or(|chunk| !chunk.has_room(at)) {
-            self.seal();
-            self.chunks.push(Arc::new(Chunk::new()));
+            let next = self.seal().unwrap_or_else(Chunk::empty);
+            self.chunks.push(Arc::new(next));
         }
         let number = self.chunks.len() - 1;
         let Some(chunk) = self.chunks.last_mut() else {
@@ -161,11 +161,18 @@ impl Rows {
         self.sorted = sorted;
     }
 
-    /// Nothing will be added to the last chunk.
-    pub(super) fn seal(&mut self) {
-        if let Some(last) = self.chunks.last_mut() {
-            Arc::make_mut(last).seal();
-        }
+    /// Nothing will be added to the last chunk. The room in which it was gathered is given back for the next one.
+    fn seal(&mut self) -> Option<Chunk> {
+        let last = self.chunks.last_mut()?;
+        let sealed = Arc::new(last.sealed());
+        let gathered = std::mem::replace(last, sealed);
+        Arc::try_unwrap(gathered).ok().map(Chunk::emptied)
+    }
+
+    /// Sorts the fresh rows in, and takes no more memory than it needs until something is added.
+    pub(super) fn settle(&mut self) {
+        self.sort();
+        self.seal();
     }
 
     /// Takes over what was added behind these rows.
