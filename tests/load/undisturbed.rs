@@ -164,7 +164,7 @@ fn measure(subject: &Subject, beside: Beside, parts: &mut Parts) {
         let acks = scope.spawn(|| {
             each_moment(goes_on, |number| {
                 let body =
-                    json!({"type": "etl", "name": format!("moment {number}"), "start": false});
+                    json!({"type": "etl", "name": format!("moment {number}"), "status": "pending"});
                 let answer = http::post(to, "/api/jobs", &body);
                 assert_eq!(answer.status, 201, "{}", answer.text());
             })
@@ -212,7 +212,7 @@ fn make_checkpoints(to: &Endpoint, goes_on: impl Fn() -> bool, done: &AtomicUsiz
     let sealed = || get(to, "/api/store")["lastCompaction"].clone();
     let mut last = sealed();
     while goes_on() {
-        let body = json!({"type": "etl", "config": {"large": "x".repeat(LARGE)}, "start": false});
+        let body = json!({"type": "etl", "config": {"large": "x".repeat(LARGE)}, "status": "pending"});
         let job = http::post(to, "/api/jobs", &body).json()["job"]["id"].clone();
         let job = job.as_str().expect("an id");
         http::post(to, &format!("/api/jobs/{job}/cancel"), &json!({}));
