@@ -77,13 +77,15 @@ pub(crate) fn run(History { store }: &History) {
     let mut parts = all.map(|_| Parts::default());
     for _ in 0..RUNS {
         let subject = ready(&dir);
+        let finished = finished(&subject);
         for ((beside, _), parts) in all.iter().zip(&mut parts) {
             if *beside != Beside::Index {
-                measure(&subject, *beside, parts);
+                measure(&subject, *beside, &finished, parts);
             }
         }
         drop(subject);
-        measure(&Subject::daemon_on(&dir), Beside::Index, &mut parts[3]);
+        let subject = Subject::daemon_on(&dir);
+        measure(&subject, Beside::Index, &finished, &mut parts[3]);
     }
     let mut table = vec![
         [
@@ -131,15 +133,18 @@ fn get(to: &Endpoint, path: &str) -> Value {
     answer.json()
 }
 
-fn measure(subject: &Subject, beside: Beside, parts: &mut Parts) {
+/// The ids of some finished jobs.
+fn finished(subject: &Subject) -> Vec<String> {
+    let page = get(subject.endpoint(), "/api/history?limit=50");
+    let jobs = page["jobs"].as_array().expect("a page");
+    assert!(!jobs.is_empty(), "the store has no history");
+    jobs.iter()
+        .filter_map(|job| job["id"].as_str().map(str::to_owned))
+        .collect()
+}
+
+fn measure(subject: &Subject, beside: Beside, finished: &[String], parts: &mut Parts) {
     let to = subject.endpoint();
-    let finished = get(to, "/api/history?limit=50");
-    let finished: Vec<&str> = finished["jobs"]
-        .as_array()
-        .expect("a page")
-        .iter()
-        .filter_map(|job| job["id"].as_str())
-        .collect();
     let (stop, done) = (AtomicBool::new(false), AtomicUsize::new(0));
     let goes_on = || !stop.load(Ordering::Relaxed);
     let (measured, acks, reads) = thread::scope(|scope| {
@@ -212,7 +217,8 @@ fn make_checkpoints(to: &Endpoint, goes_on: impl Fn() -> bool, done: &AtomicUsiz
     let sealed = || get(to, "/api/store")["lastCompaction"].clone();
     let mut last = sealed();
     while goes_on() {
-        let body = json!({"type": "etl", "config": {"large": "x".repeat(LARGE)}, "status": "pending"});
+        let body =
+            json!({"type": "etl", "config": {"large": "x".repeat(LARGE)}, "status": "pending"});
         let job = http::post(to, "/api/jobs", &body).json()["job"]["id"].clone();
         let job = job.as_str().expect("an id");
         http::post(to, &format!("/api/jobs/{job}/cancel"), &json!({}));

@@ -104,7 +104,7 @@ impl Shelf {
 
     /// Takes over the rows and keys of what was in the file before anything was appended.
     pub(super) fn index(&mut self, mut rows: Rows, mut keys: HashMap<u64, u64>) {
-        keys.extend(self.keys.drain());
+        keys.extend(std::mem::take(&mut self.keys));
         self.keys = keys;
         rows.extend(std::mem::take(&mut self.rows));
         self.rows = rows;
@@ -152,10 +152,11 @@ impl Rows {
 
     /// Sorts the fresh rows in.
     pub(super) fn sort(&mut self) {
-        let fresh: Vec<Place> = self.fresh.drain().map(|(_, place)| place).collect();
+        // Its room goes with it: a map that has grown stays large.
+        let fresh = std::mem::take(&mut self.fresh);
         let mut sorted = std::mem::take(&mut self.sorted);
         sorted.reserve_exact(fresh.len());
-        sorted.extend(fresh);
+        sorted.extend(fresh.into_values());
         sorted.retain(|place| !self.is_dead(*place));
         sorted.sort_unstable_by_key(|place| self.id(*place));
         self.sorted = sorted;
