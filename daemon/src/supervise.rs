@@ -108,7 +108,7 @@ async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), F
     let (close, closing) = watch::channel(false);
     let logs = Logs::of(&settings.data_dir.path);
     let by_key = archive.clone();
-    let searched = history::shared(archive.clone(), clock);
+    let searched = history::shared(archive.clone(), writer.health(), clock);
     let shared = Shared {
         hub: Arc::clone(&hub),
         keyed: Arc::new(move |user, key| {

@@ -338,6 +338,42 @@ fn status_says_what_the_store_has() {
 }
 
 #[test]
+fn status_says_what_was_found_damaged_and_what_that_cost() {
+    let home = Home::new();
+    let mut daemon = home.daemon(Setup::unix());
+    work(&daemon);
+    assert!(daemon.terminate().success());
+    let endings = endings(&home);
+    let mut bytes = std::fs::read(&endings).unwrap();
+    bytes[2_000] ^= 1;
+    std::fs::write(&endings, bytes).unwrap();
+    daemon.start_again();
+    let store = wait::until("the index", || {
+        let store = daemon.get("/api/store").json();
+        (store["indexed"] == true).then_some(store)
+    });
+    assert_eq!(
+        (&store["records"], &store["state"]),
+        (&json!(4), &json!("good"))
+    );
+    let file = endings.strip_prefix(home.data()).unwrap();
+    let said = store["damage"][0].as_str().unwrap();
+    assert!(
+        said.contains(&*file.to_string_lossy()) && said.contains("lost") && said.contains("kept"),
+        "{store}"
+    );
+    let page = stdout(&home, &["daemon", "status"]);
+    assert!(page.contains(&format!("damage    {said}")), "{page}");
+}
+
+/// The one file of endings that there is.
+fn endings(home: &Home) -> std::path::PathBuf {
+    let mut periods = std::fs::read_dir(home.data().join("history")).expect("a history");
+    let period = periods.next().expect("a period").expect("its folder");
+    period.path().join("endings")
+}
+
+#[test]
 fn check_says_what_is_damaged_once_the_daemon_is_gone() {
     let home = Home::new();
     let mut daemon = home.daemon(Setup::unix());
@@ -352,13 +388,7 @@ fn check_says_what_is_damaged_once_the_daemon_is_gone() {
     let page = stdout(&home, &["daemon", "check"]);
     assert!(page.contains("is sound: 5 finished jobs"), "{page}");
 
-    let period = std::fs::read_dir(home.data().join("history"))
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
-    let endings = period.join("endings");
+    let endings = endings(&home);
     let mut bytes = std::fs::read(&endings).unwrap();
     bytes[2_000] ^= 1;
     std::fs::write(&endings, bytes).unwrap();

@@ -219,7 +219,7 @@ const MAY: &[(&str, &[Room])] = &[
             ("engine", &["clock", "metrics"]),
             ("store", &["engine", "clock", "metrics"]),
             ("feed", &["engine", "clock", "logs", "metrics"]),
-            ("history", &["feed", "store", "clock"]),
+            ("history", &["feed", "store", "engine", "clock"]),
             ("notify", &["engine", "clock", "metrics"]),
             (
                 "workers",

@@ -174,6 +174,18 @@ pub enum StoreHealth {
     Degraded(String),
 }
 
+impl StoreHealth {
+    /// As the protocol says it.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::NoRoom => "no_room",
+            Self::Degraded(_) => "degraded",
+        }
+    }
+}
+
 /// What follows from a batch of commands, as the engine gathers it.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {

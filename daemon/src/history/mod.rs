@@ -12,8 +12,10 @@ use jobtop_core::proto::history::{
 };
 use jobtop_core::query::{Field, Query, Today};
 use jobtop_core::text;
+use tokio::sync::watch;
 
 use crate::clock::Clock;
+use crate::engine::outcome::StoreHealth;
 use crate::feed::session::{Answering, HistoryPage, Past};
 use crate::store::{Archive, Asked, Wanted};
 use cursor::Cursor;
@@ -29,12 +31,21 @@ const GROUPS: (usize, usize) = (100, 1_000);
 #[derive(Clone, Debug)]
 pub(crate) struct History {
     archive: Archive,
+    health: watch::Receiver<StoreHealth>,
     clock: Clock,
 }
 
 impl History {
-    pub(crate) fn new(archive: Archive, clock: Clock) -> Self {
-        Self { archive, clock }
+    pub(crate) fn new(
+        archive: Archive,
+        health: watch::Receiver<StoreHealth>,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            archive,
+            health,
+            clock,
+        }
     }
 
     async fn jobs(self, wanted: HistoryWanted, who: Identity) -> Result<HistoryPage, Refusal> {
@@ -122,6 +133,15 @@ impl Past for History {
             ));
         }
         let figures = self.archive.figures();
+        let health = self.health.borrow();
+        let reason = match &*health {
+            StoreHealth::Good => None,
+            StoreHealth::NoRoom => Some(
+                "the disk is full: new jobs are refused until there is room, what is under way goes on"
+                    .to_owned(),
+            ),
+            StoreHealth::Degraded(why) => Some(why.clone()),
+        };
         Ok(StoreAnswer {
             records: figures.records,
             periods: figures.periods as u64,
@@ -129,13 +149,20 @@ impl Past for History {
             disk_bytes: figures.disk_bytes,
             last_compaction: figures.last_checkpoint,
             indexed: figures.indexed,
+            state: health.word().to_owned(),
+            reason,
+            damage: figures.damage,
         })
     }
 }
 
 /// As the daemon's own parts see it.
-pub(crate) fn shared(archive: Archive, clock: Clock) -> Arc<dyn Past> {
-    Arc::new(History::new(archive, clock))
+pub(crate) fn shared(
+    archive: Archive,
+    health: watch::Receiver<StoreHealth>,
+    clock: Clock,
+) -> Arc<dyn Past> {
+    Arc::new(History::new(archive, health, clock))
 }
 
 fn today(now: jobtop_core::Timestamp) -> Today {

@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use super::App;
 use super::problem::{Refused, json};
-use crate::engine::outcome::StoreHealth;
 
 #[derive(Serialize)]
 struct Health {
@@ -29,11 +28,7 @@ pub(super) async fn ready(State(app): State<App>) -> Result<Response<Body>, Refu
     if *app.shared.closing.borrow() {
         return Err(Refusal::new(Code::Unavailable, "The daemon is going down").into());
     }
-    let store = match &*app.health.borrow() {
-        StoreHealth::Good => "good",
-        StoreHealth::NoRoom => "no_room",
-        StoreHealth::Degraded(_) => "degraded",
-    };
+    let store = app.health.borrow().word();
     let health = Health {
         status: "ready",
         store: Some(store),

@@ -68,6 +68,9 @@ pub fn open(dir: &Path, settings: &Settings, clock: Clock) -> Result<Opened, Ope
         archive: keeper.settle().err(),
         ..Faults::default()
     };
+    for sentence in &report {
+        shared.note(sentence.clone());
+    }
     index::start(&shared).map_err(OpenError::io("start the index of", dir))?;
 
     let live = Live {

@@ -6,8 +6,10 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::super::HISTORY;
 use super::super::frame::{self, Frame, Step};
 use super::Shared;
+use super::keeper::ENDINGS;
 use super::period::Period;
 use super::row::Row;
 use super::shelf::{Rows, Shelf};
@@ -60,8 +62,9 @@ fn work(shared: &Shared, todo: &Mutex<impl Iterator<Item = (Period, Arc<File>, u
         };
         let mut found = Found::of(shared);
         if let Err(error) = read(&file, bytes, &mut found) {
-            tracing::warn!(%period, %error, "a period of the archive can't be read to its end");
+            found.lost(&format!("can't be read to its end: {error}"));
         }
+        found.tell(period);
         found.rows.settle();
         if let Some(shelf) = shared.write().shelves.get_mut(&period) {
             Shelf::index(shelf, found.rows, found.keys);
@@ -77,6 +80,8 @@ struct Found<'a> {
     keys: HashMap<u64, u64>,
     /// Records that are sound and can't be read.
     unread: u64,
+    /// What is wrong with the file.
+    damage: Vec<String>,
 }
 
 impl<'a> Found<'a> {
@@ -86,16 +91,26 @@ impl<'a> Found<'a> {
             rows: Rows::default(),
             keys: HashMap::new(),
             unread: 0,
+            damage: Vec::new(),
         }
     }
 
-    fn tell(&self) {
+    fn lost(&mut self, what: &str) {
+        self.damage.push(what.to_owned());
+    }
+
+    /// Says what can't be found any more.
+    fn tell(&mut self, period: Period) {
         if self.unread > 0 {
             let records = self.unread;
-            tracing::warn!(
-                records,
-                "the archive has records that can't be read; they are not found"
-            );
+            self.lost(&format!(
+                "{records} records can't be read and are not found; what else it has is"
+            ));
+        }
+        for what in self.damage.drain(..) {
+            let sentence = format!("{HISTORY}/{period}/{ENDINGS}: {what}");
+            tracing::warn!("{sentence}");
+            self.shared.note(sentence);
         }
     }
 
@@ -138,7 +153,6 @@ fn read(file: &File, bytes: u64, found: &mut Found<'_>) -> io::Result<()> {
         window.resize(window.len().max(filled), 0);
         file.read_exact_at(&mut window[..filled], start)?;
     }
-    found.tell();
     Ok(())
 }
 
@@ -160,12 +174,9 @@ fn walk(file: &File, from: u64, bytes: u64, found: &mut Found<'_>) -> io::Result
             Step::End { left, .. } => damaged += left,
         }
     }
-    tracing::warn!(
-        damaged,
-        from,
-        "the archive has damaged bytes; the records in them are lost"
-    );
-    found.tell();
+    found.lost(&format!(
+        "{damaged} bytes from {from} on are damaged, and the jobs in them are lost; what lies before and behind them is kept"
+    ));
     Ok(())
 }
 

@@ -39,6 +39,8 @@ pub(super) mod sweep;
 
 /// A page ends with the job that takes it beyond so many bytes: an answer must fit into a message.
 const PAGE_BYTES: usize = 1 << 20;
+/// So many sentences about damage are kept for whoever asks.
+const DAMAGE_KEPT: usize = 100;
 /// So many searches and analyses go on at once; the others wait, so that they never take all cores from the feed.
 const AT_ONCE: usize = 2;
 
@@ -66,6 +68,8 @@ pub struct Figures {
     pub last_checkpoint: Option<Timestamp>,
     /// Whether every period is indexed; until then a look-up of what is not found waits.
     pub indexed: bool,
+    /// What was found damaged since the start, a sentence each.
+    pub damage: Vec<String>,
 }
 
 impl Archive {
@@ -255,6 +259,7 @@ impl Archive {
             disk_bytes: archived + state.other_bytes,
             last_checkpoint: state.last_checkpoint,
             indexed: *self.shared.unindexed.borrow() == 0,
+            damage: self.shared.damage().clone(),
         }
     }
 }
@@ -274,6 +279,7 @@ pub(super) fn ended_at(job: &Job) -> Timestamp {
 pub(super) struct Shared {
     state: RwLock<State>,
     profiles: Mutex<Profiles>,
+    damage: Mutex<Vec<String>>,
     /// How many shelves still wait for the index.
     unindexed: watch::Sender<usize>,
 }
@@ -305,6 +311,7 @@ impl Shared {
                 ..State::default()
             }),
             profiles: Mutex::default(),
+            damage: Mutex::default(),
             unindexed: watch::Sender::new(0),
         }
     }
@@ -338,6 +345,18 @@ impl Shared {
             let offset = shelf.keyed(number)?;
             Some((shelf.file().clone(), offset))
         })
+    }
+
+    /// Notes what was found damaged, for whoever asks how the store is.
+    pub(super) fn note(&self, sentence: String) {
+        let mut damage = self.damage();
+        if damage.len() < DAMAGE_KEPT {
+            damage.push(sentence);
+        }
+    }
+
+    fn damage(&self) -> MutexGuard<'_, Vec<String>> {
+        self.damage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn profiles(&self) -> MutexGuard<'_, Profiles> {

@@ -187,6 +187,19 @@ pub struct StoreAnswer {
     pub last_compaction: Option<Timestamp>,
     /// Whether every finished job is searched.
     pub indexed: bool,
+    /// `good`, `no_room` or `degraded`, as `/readyz` says it.
+    #[serde(default = "good")]
+    pub state: String,
+    /// What is wrong, if it is not good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What this daemon found damaged: which file, what was kept and what was lost, a sentence each.
+    #[serde(default)]
+    pub damage: Vec<String>,
+}
+
+fn good() -> String {
+    "good".to_owned()
 }
 
 /// `GET /api/analytics`.

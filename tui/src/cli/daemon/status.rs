@@ -185,6 +185,13 @@ fn page(report: &Report) -> String {
                 format::bytes(store.disk_bytes)
             ),
         );
+        if let Some(reason) = &store.reason {
+            let state = store.state.replace('_', " ");
+            fact("", &format!("{state}: {}", words::clean(reason)));
+        }
+        for sentence in &store.damage {
+            fact("damage", &words::clean(sentence));
+        }
     }
     page
 }
