@@ -363,7 +363,8 @@ fn bytes(path: &Path) -> u64 {
         return 0;
     };
     if meta.is_dir() {
-        let entries = std::fs::read_dir(path).unwrap();
+        // It may be going just now.
+        let entries = std::fs::read_dir(path).into_iter().flatten();
         return entries.flatten().map(|entry| bytes(&entry.path())).sum();
     }
     meta.len()
