@@ -17,6 +17,8 @@ pub(crate) enum Verb {
     Resume,
     Cancel,
     Retry,
+    /// It is to have that priority.
+    Priority(i32),
 }
 
 impl Verb {
@@ -27,6 +29,7 @@ impl Verb {
             Self::Resume => "resume",
             Self::Cancel => "cancel",
             Self::Retry => "retry",
+            Self::Priority(_) => "another priority",
         }
     }
 
@@ -37,6 +40,7 @@ impl Verb {
             Self::Resume => "resumed",
             Self::Cancel => "cancelled",
             Self::Retry => "retried",
+            Self::Priority(_) => "moved in their queue",
         }
     }
 
@@ -47,6 +51,7 @@ impl Verb {
             Self::Resume => "resuming",
             Self::Cancel => "cancelling",
             Self::Retry => "retrying",
+            Self::Priority(_) => "moving",
         }
     }
 }
@@ -124,6 +129,12 @@ fn unfit(job: &View, verb: Verb) -> Option<String> {
                 Some(format!("{status} jobs can't be cancelled"))
             }
         },
+        Verb::Priority(_) => (job.status != Status::Pending).then(|| {
+            format!(
+                "{status} jobs can't be {}: only those that wait",
+                verb.done()
+            )
+        }),
         Verb::Retry => {
             if !job.status.is_final() {
                 Some(format!(
@@ -154,7 +165,7 @@ fn offline(app: &App) -> Option<String> {
 
 /// Asks it of the daemon, or says why not.
 pub(crate) fn ask(app: &mut App, id: JobId, verb: Verb) -> Vec<Effect> {
-    let Some(job) = app.mirror.get(id) else {
+    let Some(job) = app.job(id) else {
         return Vec::new();
     };
     if let Some(reason) = objection(app, job, verb) {

@@ -1,12 +1,13 @@
 //! The list and the detail of a job: moving, filtering, acting.
 
 use jobtop_core::Status;
+use jobtop_core::proto::view::View;
 
-use super::act::{self, Verb};
+use super::act::Verb;
 use super::filters::Direction;
 use super::link::State;
 use super::toast::{Toast, Tone};
-use super::{App, Effect, Mode, Screen, confirm, log, typing};
+use super::{App, Effect, Mode, Screen, arrange, confirm, copy, log, marks, typing};
 use crate::keymap::{Action, Chord, Key};
 
 /// A key for the screen itself.
@@ -37,15 +38,44 @@ pub(super) fn key(app: &mut App, action: Action, chord: Chord) -> Vec<Effect> {
         Action::PreviousStatus => turn_status(app, Direction::Back),
         Action::NextType => turn_type(app, Direction::Forward),
         Action::PreviousType => turn_type(app, Direction::Back),
-        Action::Pause => return on_chosen(app, act::pause_or_resume),
-        Action::Retry => return on_chosen(app, |_| Verb::Retry),
+        Action::Pause => {
+            let verb = marks::pause_or_resume(app, &marks::targets(app));
+            return verb.map_or_else(Vec::new, |verb| on_targets(app, |_| verb));
+        }
+        Action::Retry => return on_targets(app, |_| Verb::Retry),
+        Action::Raise => {
+            return on_targets(app, |job| Verb::Priority(job.priority.saturating_add(1)));
+        }
+        Action::Lower => {
+            return on_targets(app, |job| Verb::Priority(job.priority.saturating_sub(1)));
+        }
         Action::Cancel => {
-            if let Some(id) = app.chosen().map(|job| job.id) {
-                confirm::open(app, id);
-            } else {
+            let targets = marks::targets(app);
+            if targets.is_empty() {
                 nothing_chosen(app);
+            } else {
+                confirm::open(app, targets);
             }
         }
+        Action::Mark => marks::toggle(app),
+        Action::MarkAll => marks::toggle_all(app),
+        Action::Freeze => freeze(app),
+        Action::Sort => {
+            arrange::next_sort(app);
+            return arranged(app);
+        }
+        Action::Reverse => {
+            arrange::reverse(app);
+            return arranged(app);
+        }
+        Action::Group => {
+            arrange::next_group(app);
+            return arranged(app);
+        }
+        Action::Columns => app.mode = Mode::Columns(0),
+        Action::CopyId => return copy::ids(app),
+        Action::CopyError => return copy::error(app),
+        Action::Notify => marks::watch(app),
         Action::Reconnect => return reconnect(app),
         Action::Help => app.mode = Mode::Help(0),
         Action::Redraw => return vec![Effect::Redraw],
@@ -57,6 +87,8 @@ pub(super) fn key(app: &mut App, action: Action, chord: Chord) -> Vec<Effect> {
             Screen::Log => return log::close(app),
         },
         Action::Yes
+        | Action::Earlier
+        | Action::Later
         | Action::No
         | Action::Accept
         | Action::Erase
@@ -105,6 +137,8 @@ fn back(app: &mut App) -> Vec<Effect> {
     match app.screen {
         Screen::Log => return log::close(app),
         Screen::Detail(_) => app.screen = Screen::List,
+        Screen::List if app.marks.count() > 0 => app.marks.clear(),
+        Screen::List if app.frozen.is_some() => freeze(app),
         Screen::List if app.filters.is_set() => {
             app.filters.clear();
             app.make_afresh();
@@ -124,12 +158,35 @@ fn turn_type(app: &mut App, direction: Direction) {
     app.make_afresh();
 }
 
-fn on_chosen(app: &mut App, verb: impl Fn(&jobtop_core::proto::view::View) -> Verb) -> Vec<Effect> {
-    let Some((id, verb)) = app.chosen().map(|job| (job.id, verb(job))) else {
+fn on_targets(app: &mut App, verb: impl Fn(&View) -> Verb) -> Vec<Effect> {
+    let targets = marks::targets(app);
+    if targets.is_empty() {
         nothing_chosen(app);
-        return Vec::new();
+    }
+    marks::ask_all(app, &targets, verb)
+}
+
+/// Lets nothing in the list move any more, or everything again.
+fn freeze(app: &mut App) {
+    app.frozen = match app.frozen {
+        None => Some(app.now.wall),
+        Some(_) => None,
     };
-    act::ask(app, id, verb)
+    if app.frozen.is_none() {
+        app.make_afresh();
+    }
+}
+
+/// Says how the list is arranged now, and keeps it.
+fn arranged(app: &mut App) -> Vec<Effect> {
+    let now = &app.arrangement;
+    let turned = if now.reversed { ", turned round" } else { "" };
+    let grouped = now.group.map_or_else(String::new, |group| {
+        format!(", grouped by {}", group.word())
+    });
+    let text = format!("sorted by {}{turned}{grouped}", now.sort.word());
+    hint(app, &text);
+    vec![Effect::Remember]
 }
 
 fn reconnect(app: &mut App) -> Vec<Effect> {

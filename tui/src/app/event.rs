@@ -56,7 +56,7 @@ pub(crate) struct Shown {
 }
 
 /// Something for the world to do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Effect {
     /// Ask the daemon.
     Ask(JobId, Verb),
@@ -64,6 +64,12 @@ pub(crate) enum Effect {
     ReadLog(JobId),
     /// Read it no more.
     LeaveLog,
+    /// Put that into the clipboard.
+    Copy(String),
+    /// Ring the bell, and tell that where the terminal can.
+    Notify(String),
+    /// Keep how the list is arranged for the next screen.
+    Remember,
     /// Try to connect at once.
     Reconnect,
     /// Draw everything afresh.

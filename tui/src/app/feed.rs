@@ -5,10 +5,10 @@ use jobtop_core::proto::message::Message;
 
 use super::link::State;
 use super::toast::{Toast, Tone};
-use super::{App, Screen, act};
+use super::{App, Effect, Screen, act, marks};
 
 /// Takes a message over.
-pub(super) fn take(app: &mut App, message: &Message) {
+pub(super) fn take(app: &mut App, message: &Message) -> Option<Effect> {
     let id = match message {
         Message::JobSnapshot { job, .. } => Some(job.id),
         Message::JobUpdate { job_id, .. } | Message::JobRemoved { job_id, .. } => Some(*job_id),
@@ -25,9 +25,11 @@ pub(super) fn take(app: &mut App, message: &Message) {
     let changed = app.mirror.apply(message);
     if before != status(app) || app.filters.is_typed() {
         app.rows.spoil();
+    } else if app.arrangement.sort.moves() {
+        app.rows.stir();
     }
     match changed {
-        Changed::Nothing => {}
+        Changed::Nothing => None,
         Changed::Job(id) => {
             if app.mirror.get(id).is_some() {
                 app.heard.insert(id, app.now.wall);
@@ -35,10 +37,12 @@ pub(super) fn take(app: &mut App, message: &Message) {
                 app.heard.remove(&id);
             }
             act::seen(app, id);
+            marks::heard(app, id)
         }
         Changed::All => {
             app.heard.retain(|id, _| app.mirror.get(*id).is_some());
             app.rows.spoil();
+            None
         }
     }
 }

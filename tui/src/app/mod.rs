@@ -2,7 +2,7 @@
 //!
 //! [`App`] is all there is; [`update()`] is the only way it changes, and what it can't do itself it returns as
 //! [`Effect`]s. One mode or screen a file. Reading order: [`event`], [`mod@update`], [`rows`], [`filters`], [`act`],
-//! [`link`], then the modes ([`browse`], [`log`], [`typing`], [`confirm`], [`help`]).
+//! [`link`], [`arrange`], [`marks`], then the modes ([`browse`], [`log`], [`typing`], [`confirm`], [`columns`], [`help`]).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,8 +13,11 @@ use jobtop_core::{JobId, JobType, Now, Status, Timestamp};
 use crate::keymap::Context;
 
 pub(crate) mod act;
+pub(crate) mod arrange;
 mod browse;
+pub(crate) mod columns;
 pub(crate) mod confirm;
+mod copy;
 pub(crate) mod event;
 mod feed;
 pub(crate) mod filters;
@@ -22,6 +25,7 @@ mod help;
 pub(crate) mod input;
 pub(crate) mod link;
 pub(crate) mod log;
+pub(crate) mod marks;
 pub(crate) mod rows;
 pub(crate) mod toast;
 mod typing;
@@ -35,10 +39,12 @@ pub(crate) use event::{Answer, Effect, Event, Shown};
 pub(crate) use update::update;
 
 use act::Asked;
+use arrange::Arrangement;
 use confirm::Question;
 use filters::Filters;
 use link::Link;
 use log::Log;
+use marks::Marks;
 use rows::Rows;
 use toast::Toast;
 use typing::Typing;
@@ -59,6 +65,12 @@ pub(crate) struct App {
     pub(crate) rows: Rows,
     /// What is let through to the list.
     pub(crate) filters: Filters,
+    /// How the list is arranged.
+    pub(crate) arrangement: Arrangement,
+    /// Jobs that were pointed out.
+    pub(crate) marks: Marks,
+    /// Since when nothing in the list moves, if it was frozen.
+    pub(crate) frozen: Option<Timestamp>,
     /// Whether the list or one job fills the screen.
     pub(crate) screen: Screen,
     /// Who gets the keys.
@@ -88,6 +100,8 @@ pub(crate) struct Settings {
     pub(crate) ascii: bool,
     /// Whether nothing may be asked of the daemon.
     pub(crate) read_only: bool,
+    /// How the list is arranged at first.
+    pub(crate) arrangement: Arrangement,
     /// Where the days and hours of the person looking begin.
     pub(crate) zone: jiff::tz::TimeZone,
 }
@@ -114,6 +128,8 @@ pub(crate) enum Mode {
     Confirm(Question),
     /// The help, scrolled by so many lines.
     Help(usize),
+    /// Columns are chosen; the cursor is on that one.
+    Columns(usize),
 }
 
 /// How many jobs there are of each kind, whatever the filters say.
@@ -129,13 +145,16 @@ impl App {
     /// A screen that has heard nothing yet.
     pub(crate) fn new(settings: Settings, now: Now) -> Self {
         Self {
-            settings,
             now,
             link: Link::new(),
             mirror: Mirror::new(),
             heard: HashMap::new(),
             rows: Rows::default(),
             filters: Filters::default(),
+            arrangement: settings.arrangement.clone(),
+            marks: Marks::default(),
+            frozen: None,
+            settings,
             screen: Screen::List,
             mode: Mode::Browse,
             log: None,
@@ -144,6 +163,11 @@ impl App {
             counts: Counts::default(),
             shown: Shown::default(),
         }
+    }
+
+    /// A job that is known.
+    pub(crate) fn job(&self, id: JobId) -> Option<&View> {
+        self.mirror.get(id)
     }
 
     /// The job under the cursor.
@@ -184,6 +208,7 @@ impl App {
             (Mode::Typing(_), _) => Context::Typing,
             (Mode::Confirm(_), _) => Context::Confirm,
             (Mode::Help(_), _) => Context::Help,
+            (Mode::Columns(_), _) => Context::Columns,
         }
     }
 

@@ -4,7 +4,9 @@ use jobtop_core::{Now, Status};
 
 use super::rows::Make;
 use super::toast::{Toast, Tone};
-use super::{App, Counts, Effect, Event, Mode, act, browse, confirm, feed, help, log, typing};
+use super::{
+    App, Counts, Effect, Event, Mode, act, browse, columns, confirm, feed, help, log, typing,
+};
 use crate::keymap::{self, Chord};
 
 /// Takes an event over and returns what the world is to do.
@@ -17,7 +19,7 @@ pub(crate) fn update(app: &mut App, event: Event, now: Now) -> Vec<Effect> {
                 typing::paste(app, typing, &text);
             }
         }
-        Event::Message(message) => feed::take(app, &message),
+        Event::Message(message) => return feed::take(app, &message).into_iter().collect(),
         Event::Link(state) => feed::link(app, state),
         Event::Answer(answer) => act::answered(app, &answer),
         Event::Log(piece) => log::take(app, piece),
@@ -37,6 +39,7 @@ fn key(app: &mut App, chord: Chord) -> Vec<Effect> {
         Mode::Typing(typing) => typing::key(app, typing, action, chord),
         Mode::Confirm(question) => confirm::key(app, question, action),
         Mode::Help(scroll) => help::key(app, scroll, action),
+        Mode::Columns(at) => columns::key(app, at, action),
         Mode::Browse => match action {
             Some(action) => browse::key(app, action, chord),
             None => Vec::new(),
@@ -58,13 +61,14 @@ impl App {
         if self.rows.due().is_some() {
             self.count();
             let was = self.rows.cursor();
-            let still = matches!(self.mode, Mode::Confirm(_)) || !self.rows.is_due(self.now.mono);
+            let still = self.is_still() || !self.rows.is_due(self.now.mono);
             // A list that shows nothing yet has nothing that could move.
             if still && !self.rows.order().is_empty() {
                 self.rows.drop_absent(|id| self.mirror.get(id).is_some());
             } else {
                 self.make(Make::Gently);
             }
+            self.marks.keep(|id| self.mirror.get(id).is_some());
             feed::leave_absent(self, was);
         }
     }
@@ -74,13 +78,20 @@ impl App {
         self.make(Make::Afresh);
     }
 
+    /// Whether nothing in the list may move.
+    pub(super) fn is_still(&self) -> bool {
+        self.frozen.is_some() || matches!(self.mode, Mode::Confirm(_))
+    }
+
     fn make(&mut self, how: Make) {
         let (mirror, filters, now) = (&self.mirror, &self.filters, self.present());
         self.rows.make(
             mirror.iter(),
             |job| filters.lets(job, now),
+            &self.arrangement,
             self.shown.rows,
             how,
+            self.now.mono,
         );
     }
 

@@ -1,7 +1,7 @@
 //! When the picture changes by itself: ages and countdowns once a second, notices when they go.
 
+use super::App;
 use super::link::State;
-use super::{App, Mode};
 
 /// How long the screen may sleep when nothing on it moves, in milliseconds.
 const LONGEST_MS: u64 = 60_000;
@@ -18,10 +18,7 @@ impl App {
             1_000 - wall % 1_000
         };
         let toast = self.toast.as_ref().map(|toast| toast.until);
-        let held = self
-            .rows
-            .due()
-            .filter(|_| !matches!(self.mode, Mode::Confirm(_)));
+        let held = self.rows.due().filter(|_| !self.is_still());
         [toast, held]
             .into_iter()
             .flatten()

@@ -28,6 +28,20 @@ pub(crate) enum Action {
     Pause,
     Cancel,
     Retry,
+    Raise,
+    Lower,
+    Mark,
+    MarkAll,
+    Freeze,
+    Sort,
+    Reverse,
+    Group,
+    Columns,
+    Earlier,
+    Later,
+    CopyId,
+    CopyError,
+    Notify,
     Reconnect,
     Help,
     Redraw,
@@ -62,6 +76,8 @@ pub(crate) enum Context {
     Confirm,
     /// The help is open.
     Help,
+    /// Columns are chosen.
+    Columns,
 }
 
 /// Under which heading the help shows a row.
@@ -123,6 +139,15 @@ const BROWSE: &[Context] = &[Context::List, Context::Detail];
 const SCREENS: &[Context] = &[Context::List, Context::Detail, Context::Log];
 const SCROLL: &[Context] = &[Context::List, Context::Detail, Context::Log, Context::Help];
 const LIST: &[Context] = &[Context::List];
+const EVERYWHERE: &[Context] = &[
+    Context::List,
+    Context::Detail,
+    Context::Log,
+    Context::Help,
+    Context::Confirm,
+    Context::Typing,
+    Context::Columns,
+];
 
 macro_rules! row {
     ($action:expr, $word:literal, $help:literal, $group:ident, $contexts:expr, [$($chord:expr),+]) => {
@@ -155,27 +180,49 @@ static TABLE: &[Binding] = &[
     row!(Action::Pause, "pause", "pause the job, or resume a paused one", Act, BROWSE, [c('p')]),
     row!(Action::Cancel, "cancel", "cancel the job (asks first)", Act, BROWSE, [c('x')]),
     row!(Action::Retry, "retry", "do it again as a new job", Act, BROWSE, [c('R')]),
+    row!(Action::Raise, "sooner", "a higher priority, for what waits", Act, BROWSE, [c('+'), c('=')]),
+    row!(Action::Lower, "", "a lower priority", Act, BROWSE, [c('-')]),
+    row!(Action::CopyId, "", "copy the id (of all marked jobs)", Act, BROWSE, [c('y')]),
+    row!(Action::CopyError, "", "copy what went wrong, whole", Act, BROWSE, [c('Y')]),
+    row!(Action::Notify, "", "ring the bell when the job ends", Act, BROWSE, [c('n')]),
     row!(Action::Open, "detail", "show everything about the job", Act, LIST, [k(Key::Enter), k(Key::Right), c('l')]),
     row!(Action::Log, "log", "what it wrote, live, where the daemon has it", Act, LIST, [c('L')]),
     row!(Action::Log, "log", "what it wrote, live, where the daemon has it", Act, &[Context::Detail], [c('l'), c('L')]),
     row!(Action::Back, "back", "one level back; in the list: clear the filters", Program, SCREENS, [k(Key::Esc), k(Key::Left), c('h')]),
     row!(Action::Back, "close", "", Program, &[Context::Help], [k(Key::Esc), c('?'), c('q'), k(Key::Enter), ctrl('c')]),
     row!(Action::Filter, "filter", "filter as you type: words, status:failed, type:…, user:…", Find, LIST, [c('/')]),
+    row!(Action::Mark, "mark", "mark the job, or take the mark away: keys act on all marked ones", Act, LIST, [c(' ')]),
+    row!(Action::MarkAll, "", "mark all that are listed, or none", Act, LIST, [c('*')]),
     row!(Action::NextStatus, "", "next status (S: the one before)", Find, LIST, [c('s'), k(Key::Tab)]),
     row!(Action::PreviousStatus, "", "", Find, LIST, [c('S'), k(Key::BackTab)]),
     row!(Action::NextType, "", "next type of job (T: the one before)", Find, LIST, [c('t')]),
     row!(Action::PreviousType, "", "", Find, LIST, [c('T')]),
     row!(Action::Status, "", "all, pending, running, paused, completed, failed, cancelled", Find, LIST, [c('1'), c('2'), c('3'), c('4'), c('5'), c('6'), c('7')]),
+    row!(Action::Sort, "", "sort by the next: newest, name, status, owner, progress, rate, ETA, errors", Find, LIST, [c('o')]),
+    row!(Action::Reverse, "", "turn the order round", Find, LIST, [c('O')]),
+    row!(Action::Group, "", "group by queue, owner, type, host, or not", Find, LIST, [c('b')]),
+    row!(Action::Columns, "", "choose columns, their order, and what sorts", Find, LIST, [c('c')]),
+    row!(Action::Freeze, "", "let nothing move, or everything again", Find, LIST, [c('f')]),
+    row!(Action::Mark, "show or hide", "", Find, &[Context::Columns], [c(' '), k(Key::Enter)]),
+    row!(Action::Earlier, "move up", "", Find, &[Context::Columns], [c('K'), c('<')]),
+    row!(Action::Later, "move down", "", Find, &[Context::Columns], [c('J'), c('>')]),
+    row!(Action::Sort, "sort by it", "", Find, &[Context::Columns], [c('s'), c('o')]),
+    row!(Action::Back, "close", "", Find, &[Context::Columns], [k(Key::Esc), c('c'), c('q'), ctrl('c')]),
+    row!(Action::Up, "", "", Move, &[Context::Columns], [c('k'), k(Key::Up)]),
+    row!(Action::Down, "", "", Move, &[Context::Columns], [c('j'), k(Key::Down)]),
+    row!(Action::Top, "", "", Move, &[Context::Columns], [c('g'), k(Key::Home)]),
+    row!(Action::Bottom, "", "", Move, &[Context::Columns], [c('G'), k(Key::End)]),
     row!(Action::Down, "", "down", Move, SCROLL, [c('j'), k(Key::Down)]),
     row!(Action::Up, "", "up", Move, SCROLL, [c('k'), k(Key::Up)]),
-    row!(Action::PageDown, "", "a page down", Move, SCROLL, [k(Key::PageDown), ctrl('f'), ctrl('d'), c(' ')]),
+    row!(Action::PageDown, "", "a page down", Move, SCROLL, [k(Key::PageDown), ctrl('f'), ctrl('d')]),
+    row!(Action::PageDown, "", "", Move, &[Context::Detail, Context::Log, Context::Help], [c(' ')]),
     row!(Action::PageUp, "", "a page up", Move, SCROLL, [k(Key::PageUp), ctrl('b'), ctrl('u')]),
     row!(Action::Top, "", "to the top", Move, SCROLL, [c('g'), k(Key::Home)]),
     row!(Action::Bottom, "", "to the bottom; in a log: follow its end", Move, SCROLL, [c('G'), k(Key::End)]),
     row!(Action::Reconnect, "reconnect", "reconnect now, when the connection is gone", Program, BROWSE, [c('r')]),
     row!(Action::Help, "help", "this help", Program, SCREENS, [c('?'), k(Key::F(1))]),
     row!(Action::Redraw, "", "draw the screen afresh", Program, SCROLL, [ctrl('l')]),
-    row!(Action::Suspend, "", "to the shell; fg comes back", Program, &[Context::List, Context::Detail, Context::Log, Context::Help, Context::Confirm, Context::Typing], [ctrl('z')]),
+    row!(Action::Suspend, "", "to the shell; fg comes back", Program, EVERYWHERE, [ctrl('z')]),
     row!(Action::Quit, "quit", "quit; the jobs go on (in a job's detail or log: back)", Program, SCREENS, [c('q')]),
     row!(Action::Interrupt, "", "quit from anywhere; clears what is typed", Program, SCREENS, [ctrl('c')]),
     row!(Action::Yes, "yes, cancel it", "", Act, &[Context::Confirm], [c('y')]),
@@ -203,13 +250,14 @@ mod tests {
 
     use super::*;
 
-    const CONTEXTS: [Context; 6] = [
+    const CONTEXTS: [Context; 7] = [
         Context::List,
         Context::Detail,
         Context::Log,
         Context::Typing,
         Context::Confirm,
         Context::Help,
+        Context::Columns,
     ];
 
     #[test]

@@ -5,11 +5,14 @@
 
 use std::io::{self, BufWriter, Stdout, Write};
 
+use crossterm::clipboard::CopyToClipboard;
 use crossterm::queue;
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
 use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
+
+use super::taskbar::Progress;
 
 /// The terminal's output.
 pub(super) struct Quiet {
@@ -19,6 +22,8 @@ pub(super) struct Quiet {
     shown: bool,
     /// Whether a frame may be wrapped as one update.
     wraps: bool,
+    /// What stands beside the window's title.
+    progress: Progress,
 }
 
 impl Quiet {
@@ -30,7 +35,38 @@ impl Quiet {
             cursor: None,
             shown: false,
             wraps,
+            progress: Progress::default(),
         }
+    }
+
+    /// Asks the terminal to put that into the clipboard (OSC 52).
+    pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {
+        queue!(self.inner, CopyToClipboard::to_clipboard_from(text))?;
+        Write::flush(&mut self.inner)
+    }
+
+    /// Rings the bell, and tells it as a notice where the terminal has such (OSC 9).
+    pub(super) fn notify(&mut self, text: &str) -> io::Result<()> {
+        let text = jobtop_core::text::clean(text);
+        write!(self.inner, "\x1b]9;{text}\x07\x07")?;
+        Write::flush(&mut self.inner)
+    }
+
+    /// Shows progress beside the window's title (OSC 9;4), if it is other than what is shown.
+    pub(super) fn progress(&mut self, progress: Progress) -> io::Result<()> {
+        if progress == self.progress {
+            return Ok(());
+        }
+        self.progress = progress;
+        let Progress { state, percent } = progress;
+        write!(self.inner, "\x1b]9;4;{state};{percent}\x07")?;
+        Write::flush(&mut self.inner)
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        let _ = self.progress(Progress::default());
     }
 }
 

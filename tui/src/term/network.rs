@@ -103,8 +103,17 @@ impl Network {
             Verb::Resume => requests::resume,
             Verb::Cancel => requests::cancel,
             Verb::Retry => requests::retry,
+            Verb::Priority(priority) => {
+                let frame = requests::set_priority(&request, &id.to_string(), priority);
+                return self.send(request, frame, id, verb);
+            }
         };
-        match self.handle.try_send(make(&request, &id.to_string())) {
+        let frame = make(&request, &id.to_string());
+        self.send(request, frame, id, verb)
+    }
+
+    fn send(&mut self, request: String, frame: String, id: JobId, verb: Verb) -> Option<Event> {
+        match self.handle.try_send(frame) {
             Ok(()) => {
                 self.asked.insert(request, (id, verb));
                 None

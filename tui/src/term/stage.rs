@@ -17,10 +17,12 @@ use super::backend::Quiet;
 use super::guard::{self, Guard};
 use super::input;
 use super::look;
+use super::memory;
 use super::network::{self, Network};
 use super::pace::{Pace, Wanted};
 use super::panics::{self, Watch};
 use super::signals::Signals;
+use super::taskbar;
 use super::{Error, Goodbye, Options};
 use crate::app::{App, Effect, Event, Settings, update};
 use crate::{clock, view};
@@ -48,6 +50,9 @@ pub(super) async fn play(options: &Options, panics: &Watch) -> Result<Goodbye, E
         signals,
         pace: Pace::default(),
         alarm,
+        has_taskbar: taskbar::is_shown(|name| {
+            std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+        }),
     };
     stage.run(panics).await
 }
@@ -66,6 +71,7 @@ fn settings(options: &Options) -> Settings {
         color: look.color,
         ascii: look.ascii,
         read_only: options.read_only,
+        arrangement: memory::load(),
         zone: jiff::tz::TimeZone::system(),
     }
 }
@@ -101,6 +107,8 @@ struct Stage {
     signals: Signals,
     pace: Pace,
     alarm: Alarm,
+    /// Whether the terminal shows progress beside its title.
+    has_taskbar: bool,
 }
 
 /// What woke the loop.
@@ -133,7 +141,7 @@ impl Stage {
                 }
                 Woken::Panic => false,
                 Woken::News(event) => {
-                    self.news(event);
+                    self.news(event)?;
                     false
                 }
                 Woken::Due(rung) => {
@@ -153,7 +161,7 @@ impl Stage {
                 });
             }
             if self.pace.is_wanted() && self.pace.due_in(clock::now().mono, 0) == 0 {
-                self.drain();
+                self.drain()?;
                 self.draw()?;
             }
         }
@@ -199,7 +207,13 @@ impl Stage {
         };
         self.pace.want(Wanted::Now);
         panics::provoke();
-        for effect in update(&mut self.app, event, clock::now()) {
+        let effects = update(&mut self.app, event, clock::now());
+        self.carry_out(effects).await
+    }
+
+    /// Does what the state asks for; returns whether to leave.
+    async fn carry_out(&mut self, effects: Vec<Effect>) -> Result<bool, Error> {
+        for effect in effects {
             match effect {
                 Effect::Ask(id, verb) => {
                     if let Some(event) = self.network.ask(id, verb) {
@@ -208,6 +222,12 @@ impl Stage {
                 }
                 Effect::ReadLog(id) => self.network.read_log(id),
                 Effect::LeaveLog => self.network.leave_log(),
+                Effect::Copy(text) => {
+                    let backend = self.terminal.backend_mut();
+                    backend.copy(&text).map_err(Error::Terminal)?;
+                }
+                Effect::Notify(text) => self.notify(&text)?,
+                Effect::Remember => memory::save(&self.app.arrangement),
                 Effect::Reconnect => self.network.retry_now(),
                 Effect::Redraw => self.terminal.clear().map_err(Error::Terminal)?,
                 Effect::Suspend => self.suspend().await?,
@@ -217,26 +237,39 @@ impl Stage {
         Ok(false)
     }
 
-    fn news(&mut self, event: Option<network::News>) {
-        let Some(event) = event else { return };
+    fn notify(&mut self, text: &str) -> Result<(), Error> {
+        let backend = self.terminal.backend_mut();
+        backend.notify(text).map_err(Error::Terminal)
+    }
+
+    fn news(&mut self, event: Option<network::News>) -> Result<(), Error> {
+        let Some(event) = event else { return Ok(()) };
         let whole = self.app.mirror.position().is_some();
         if let Some(event) = self.network.translate(event) {
-            update(&mut self.app, event, clock::now());
+            let effects = update(&mut self.app, event, clock::now());
             self.pace.want(Wanted::Soon);
             if !whole && self.app.mirror.position().is_some() {
                 self.pace.want(Wanted::Now);
             }
+            // News ask for nothing else.
+            for effect in effects {
+                if let Effect::Notify(text) = effect {
+                    self.notify(&text)?;
+                }
+            }
         }
+        Ok(())
     }
 
     /// Takes over what has come in the meantime, so that a frame shows the newest.
-    fn drain(&mut self) {
+    fn drain(&mut self) -> Result<(), Error> {
         for _ in 0..NEWS_PER_FRAME {
             let Some(event) = self.network.ready() else {
-                return;
+                break;
             };
-            self.news(Some(event));
+            self.news(Some(event))?;
         }
+        Ok(())
     }
 
     fn draw(&mut self) -> Result<(), Error> {
@@ -247,12 +280,20 @@ impl Stage {
             .map_err(Error::Terminal)?;
         update(&mut self.app, Event::Shown(shown), clock::now());
         self.pace.drawn(clock::now().mono);
+        if self.has_taskbar {
+            let progress = taskbar::of(&self.app);
+            let backend = self.terminal.backend_mut();
+            backend.progress(progress).map_err(Error::Terminal)?;
+        }
         Ok(())
     }
 
     /// Gives the terminal to the shell and stops until somebody continues us.
     async fn suspend(&mut self) -> Result<(), Error> {
         self.keys = None;
+        let none = taskbar::Progress::default();
+        let backend = self.terminal.backend_mut();
+        backend.progress(none).map_err(Error::Terminal)?;
         self.guard = None;
         // The whole group, as the terminal itself would: who started us may wait in it.
         let asked = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);

@@ -1,7 +1,10 @@
 //! Which columns the list has at a width, and how wide each is. Pure.
 //!
 //! Every column has a least width and one at which it reads well; those that matter least go first when there is no
-//! room. The last few come only when the others read well. What is left over goes to those that can use it.
+//! room. The last few come only when the others read well. What is left over goes to those that can use it. A person hides
+//! and moves them ([`Arrangement`]).
+
+use crate::app::arrange::{self, Arrangement};
 
 /// A column of the list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,6 +15,8 @@ pub(super) enum Column {
     Glyph,
     Name,
     Owner,
+    Queue,
+    Host,
     /// The current step by its name.
     Step,
     /// The current step by its number: `3/5`.
@@ -19,8 +24,28 @@ pub(super) enum Column {
     Bar,
     Percent,
     Rate,
+    Errors,
     Eta,
     Age,
+}
+
+impl Column {
+    /// What a person calls it.
+    pub(super) const fn of(self) -> arrange::Column {
+        match self {
+            Self::Status | Self::Glyph => arrange::Column::Status,
+            Self::Name => arrange::Column::Name,
+            Self::Owner => arrange::Column::Owner,
+            Self::Queue => arrange::Column::Queue,
+            Self::Host => arrange::Column::Host,
+            Self::Step | Self::StepNumber => arrange::Column::Step,
+            Self::Bar | Self::Percent => arrange::Column::Progress,
+            Self::Rate => arrange::Column::Rate,
+            Self::Errors => arrange::Column::Errors,
+            Self::Eta => arrange::Column::Eta,
+            Self::Age => arrange::Column::Age,
+        }
+    }
 }
 
 /// What a column needs and can use.
@@ -49,21 +74,24 @@ const fn fixed(column: Column, width: u16) -> Need {
 }
 
 /// In the order on the screen.
-const NEEDS: [Need; 10] = [
+const NEEDS: [Need; 13] = [
     fixed(Column::Status, 13),
     need(Column::Name, [17, 24, 44], 3),
     need(Column::Owner, [8, 10, 14], 1),
+    need(Column::Queue, [7, 10, 14], 1),
+    need(Column::Host, [6, 10, 16], 1),
     need(Column::Step, [13, 17, 24], 1),
     fixed(Column::StepNumber, 4),
     need(Column::Bar, [6, 10, 30], 2),
     fixed(Column::Percent, 5),
     fixed(Column::Rate, 8),
+    fixed(Column::Errors, 7),
     need(Column::Eta, [12, 14, 14], 1),
     fixed(Column::Age, 6),
 ];
 
 /// What matters most comes first; from [`EXTRAS`] on they come only when the others read well.
-const RANKS: [Column; 9] = [
+const RANKS: [Column; 12] = [
     Column::Name,
     Column::Percent,
     Column::Bar,
@@ -71,7 +99,10 @@ const RANKS: [Column; 9] = [
     Column::Eta,
     Column::Step,
     Column::Rate,
+    Column::Errors,
     Column::Owner,
+    Column::Queue,
+    Column::Host,
     Column::Age,
 ];
 const EXTRAS: usize = 7;
@@ -89,9 +120,12 @@ pub(super) fn gap(column: Column, width: u16) -> u16 {
 }
 
 /// The columns at a width with their widths, in the order on the screen.
-pub(super) fn columns(width: u16) -> Vec<(Column, u16)> {
+pub(super) fn columns(width: u16, wanted: &Arrangement) -> Vec<(Column, u16)> {
     let mut chosen: Vec<Column> = vec![Column::Name];
     for (rank, column) in RANKS.into_iter().enumerate().skip(1) {
+        if !wanted.shows(column.of()) {
+            continue;
+        }
         if fits(&chosen, column, rank, width) {
             chosen.push(column);
             continue;
@@ -114,6 +148,8 @@ pub(super) fn columns(width: u16) -> Vec<(Column, u16)> {
             }
         })
         .collect();
+    let order = wanted.columns();
+    laid.sort_by_key(|(column, _)| order.iter().position(|one| *one == column.of()));
     if let [(_, name)] = laid.as_mut_slice() {
         *name = width;
         return laid;
@@ -189,7 +225,7 @@ mod tests {
     fn columns_drop_one_by_one_and_fit() {
         let mut before = usize::MAX;
         for width in (1..=240).rev() {
-            let laid = columns(width);
+            let laid = columns(width, &Arrangement::default());
             let all = total(laid.iter().copied(), width);
             assert!(all <= width, "{width}: {laid:?}");
             assert!(laid.iter().any(|(c, _)| *c == Column::Name));
@@ -214,7 +250,8 @@ mod tests {
             (60, vec![Status, Name, Bar, Percent, Eta]),
             (40, vec![Glyph, Name, Bar, Percent]),
         ] {
-            let names: Vec<_> = columns(width).into_iter().map(|(c, _)| c).collect();
+            let laid = columns(width, &Arrangement::default());
+            let names: Vec<_> = laid.into_iter().map(|(c, _)| c).collect();
             assert_eq!(names, expected, "{width}");
         }
     }

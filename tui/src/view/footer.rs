@@ -75,6 +75,8 @@ fn word(app: &App, row: &Binding) -> Option<&'static str> {
         }
         Action::Cancel => can(Verb::Cancel).then_some(row.word),
         Action::Retry => can(Verb::Retry).then_some(row.word),
+        Action::Raise => can(Verb::Priority(0)).then_some(row.word),
+        Action::Mark if app.context() == Context::List => job.map(|_| row.word),
         Action::Open | Action::Log => job.map(|_| row.word),
         Action::Filter => (!app.mirror.is_empty()).then_some(row.word),
         Action::Reconnect => {

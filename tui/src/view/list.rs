@@ -6,6 +6,7 @@
 //! Ⅱ pausing…    returns.csv         Applying mappi…  ██░░░░░░░░░░░  17.0%  210/s     paused    3m
 //! ```
 
+use jobtop_core::Status;
 use jobtop_core::proto::view::View;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -15,6 +16,7 @@ use super::columns::{Column, columns, gap};
 use super::theme::Theme;
 use super::{bar, cell, empty, format, words};
 use crate::app::App;
+use crate::app::rows::{Head, Line};
 
 /// Draws the list; returns how many rows there is room for.
 pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) -> usize {
@@ -23,33 +25,93 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) -> 
         empty::draw(app, buffer, area, theme);
         return rows;
     }
-    let laid = columns(area.width);
-    heads(buffer, cell::line(area, 0), &laid, theme);
+    let laid = columns(area.width, &app.arrangement);
+    heads(app, buffer, cell::line(area, 0), &laid, theme);
     let first = app.rows.first(rows);
-    let seen = app.rows.order().iter().skip(first).take(rows);
-    for (nth, id) in seen.enumerate() {
-        if let Some(job) = app.mirror.get(*id) {
-            let at = cell::line(area, nth as u16 + 1);
-            row(app, job, buffer, at, &laid, theme);
+    for (nth, line) in app.rows.lines(first).take(rows).enumerate() {
+        let at = cell::line(area, nth as u16 + 1);
+        match line {
+            Line::Head(head) => group(app, head, buffer, at, &laid, theme),
+            Line::Job(id) => {
+                if let Some(job) = app.mirror.get(id) {
+                    row(app, job, buffer, at, &laid, theme);
+                }
+            }
         }
     }
     rows
 }
 
-fn heads(buffer: &mut Buffer, at: Rect, laid: &[(Column, u16)], theme: Theme) {
-    let style = theme.faint();
+/// The head of a group: what its jobs have in common, how many there are, how far they are together, and when the last of
+/// those that run is done.
+fn group(
+    app: &App,
+    head: &Head,
+    buffer: &mut Buffer,
+    at: Rect,
+    laid: &[(Column, u16)],
+    theme: Theme,
+) {
+    let jobs = app.rows.order().get(head.jobs.clone()).unwrap_or_default();
+    let jobs: Vec<&View> = jobs.iter().filter_map(|id| app.mirror.get(*id)).collect();
+    let runs = jobs.iter().filter(|job| job.status == Status::Running);
+    let running = runs.clone().count();
+    let done = jobs.iter().map(|job| words::progress(job)).sum::<f64>() / jobs.len().max(1) as f64;
+    let last = runs.filter_map(|job| words::remaining(app, job)).max();
+    let dot = theme.dot();
+    let count = if jobs.len() == 1 {
+        "1 job".to_owned()
+    } else {
+        format!("{} jobs", jobs.len())
+    };
+    let mark = theme.pick("▾", "v");
+    let mut text = format!("{mark} {}{dot}{count}", theme.text(&head.name));
+    if running > 0 {
+        text = format!("{text}{dot}{running} running");
+    }
+    let style = theme.title();
+    let bar_at = places(at, laid).find(|(column, _)| *column == Column::Bar);
+    let room = bar_at.map_or(at.width, |(_, place)| place.x.saturating_sub(at.x + 1));
+    let title = Rect { width: room, ..at };
+    cell::put(buffer, title, &text, style, theme);
+    for (column, place) in places(at, laid).filter(|(_, place)| place.x >= at.x + room) {
+        match column {
+            Column::Bar => {
+                let [full, open] = bar::spans(done, place.width.into(), style, theme);
+                let (x, _) = buffer.set_span(place.x, place.y, &full, place.width);
+                buffer.set_span(x, place.y, &open, place.right().saturating_sub(x));
+            }
+            Column::Percent => {
+                cell::put_right(buffer, place, &format::percent(done), style, theme);
+            }
+            Column::Eta => {
+                let text = last.map(format::to_go).unwrap_or_default();
+                cell::put(buffer, place, &text, style, theme);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn heads(app: &App, buffer: &mut Buffer, at: Rect, laid: &[(Column, u16)], theme: Theme) {
     for (column, place) in places(at, laid) {
         let title = match column {
             Column::Status => "STATUS",
             Column::Glyph | Column::Percent => "",
             Column::Name => "NAME",
             Column::Owner => "OWNER",
+            Column::Queue => "QUEUE",
+            Column::Host => "HOST",
+            Column::Errors => "ERRORS",
             Column::Step | Column::StepNumber => "STEP",
             Column::Bar => "PROGRESS",
             Column::Rate => "RATE",
             Column::Eta => "ETA",
             Column::Age => "AGE",
         };
+        // What it is sorted by stands out.
+        let sorts = !title.is_empty() && app.arrangement.is_sorted_by(column.of());
+        let style = if sorts { theme.title() } else { theme.faint() };
         if is_right(column) {
             cell::put_right(buffer, place, title, style, theme);
         } else if column == Column::Bar {
@@ -111,8 +173,21 @@ fn content(app: &App, job: &View, column: Column, theme: Theme) -> (String, Styl
             (text, theme.status(job.status))
         }
         Column::Glyph => (theme.glyph(job.status).to_owned(), theme.status(job.status)),
-        Column::Name => (job.name.to_string(), plain),
+        Column::Name => {
+            let mark = match (app.marks.has(job.id), app.marks.watches(job.id)) {
+                (true, _) => theme.pick("◆ ", "* "),
+                (false, true) => theme.pick("♪ ", "& "),
+                (false, false) => "",
+            };
+            (format!("{mark}{}", job.name), plain)
+        }
         Column::Owner => (job.user_id.to_string(), plain),
+        Column::Queue => (job.queue.to_string(), plain),
+        Column::Host => (job.host.as_deref().unwrap_or_default().to_owned(), plain),
+        Column::Errors => match job.metrics.error_count {
+            0 => (String::new(), plain),
+            count => (format::count(count), theme.bad()),
+        },
         Column::Step => (job.step_name().to_owned(), plain),
         Column::StepNumber => {
             let all = job.steps.len();
@@ -138,7 +213,10 @@ fn content(app: &App, job: &View, column: Column, theme: Theme) -> (String, Styl
 }
 
 const fn is_right(column: Column) -> bool {
-    matches!(column, Column::Percent | Column::Rate | Column::Age)
+    matches!(
+        column,
+        Column::Percent | Column::Rate | Column::Errors | Column::Age
+    )
 }
 
 /// Where each column is drawn in a line.

@@ -20,6 +20,7 @@ use crate::app::{App, Mode, Screen, Shown};
 
 mod bar;
 mod cell;
+mod chooser;
 mod columns;
 mod detail;
 mod dialog;
@@ -85,7 +86,8 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>) -> Shown {
     footer::draw(app, buffer, at.footer, theme);
     match &app.mode {
         Mode::Browse | Mode::Typing(_) => {}
-        Mode::Confirm(question) => dialog::draw(app, *question, frame, theme),
+        Mode::Confirm(question) => dialog::draw(app, question, frame, theme),
+        Mode::Columns(at) => chooser::draw(app, *at, frame, theme),
         Mode::Help(scroll) => shown.help = help::draw(app, *scroll, frame, theme),
     }
     if let (Some(cursor), Mode::Typing(_)) = (cursor, &app.mode) {

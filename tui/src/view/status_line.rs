@@ -10,7 +10,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::{Modifier, Style};
 
 use super::theme::Theme;
-use super::{cell, header};
+use super::{cell, format, header};
 use crate::app::link::State;
 use crate::app::toast::Tone;
 use crate::app::{App, Mode, Screen};
@@ -62,12 +62,20 @@ fn count(app: &App) -> String {
         return super::log::place(log, app.shown.log.1);
     }
     let (listed, all) = (app.rows.order().len(), app.mirror.len());
-    match (app.filters.is_set(), all) {
+    let count = match (app.filters.is_set(), all) {
         (true, _) => format!("{listed} of {all}"),
         (false, 0) => String::new(),
         (false, 1) => "1 job".to_owned(),
         (false, _) => format!("{all} jobs"),
-    }
+    };
+    let marked = match app.marks.count() {
+        0 => String::new(),
+        marked => format!("{marked} marked, "),
+    };
+    let frozen = app.frozen.map_or_else(String::new, |since| {
+        format!("frozen {} (f), ", format::age(app.now.wall.ms_since(since)))
+    });
+    format!("{frozen}{marked}{count}")
 }
 
 fn input(

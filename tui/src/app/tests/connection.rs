@@ -63,7 +63,7 @@ fn offline_actions_are_refused_with_the_reason() {
         "{}",
         person.toast()
     );
-    assert_eq!(person.press("x y R"), []);
+    assert_eq!(person.press("x R +"), []);
     assert_eq!(person.app.mode, Mode::Browse);
     assert_eq!(person.doing(), None);
     assert_eq!(person.press("r"), [Effect::Reconnect]);

@@ -83,6 +83,7 @@ impl Person {
             color: true,
             ascii: false,
             read_only: false,
+            arrangement: crate::app::arrange::Arrangement::default(),
             zone: jiff::tz::TimeZone::UTC,
         };
         let mut app = App::new(settings, now);
@@ -173,7 +174,12 @@ impl Person {
     }
 
     /// A job changes.
-    pub(crate) fn change(&mut self, id: JobId, revision: u64, change: impl FnOnce(&mut Patch)) {
+    pub(crate) fn change(
+        &mut self,
+        id: JobId,
+        revision: u64,
+        change: impl FnOnce(&mut Patch),
+    ) -> Vec<Effect> {
         let mut patch = patch(self.app.mirror.get(id).expect("the job is there"));
         patch.control = None;
         patch.revision = revision;
@@ -182,7 +188,7 @@ impl Person {
             channel: "jobs".to_owned(),
             job_id: id,
             patch: Box::new(patch),
-        });
+        })
     }
 
     /// A job leaves the live set.
@@ -198,8 +204,8 @@ impl Person {
         self.happen(Event::Answer(Answer { id, verb, result }));
     }
 
-    fn say(&mut self, message: Message) {
-        self.happen(Event::Message(message));
+    fn say(&mut self, message: Message) -> Vec<Effect> {
+        self.happen(Event::Message(message))
     }
 
     /// What the notice says.

@@ -135,6 +135,33 @@ fn the_list_at_every_size() {
 }
 
 #[test]
+fn groups_marks_and_chosen_columns() {
+    let jobs = || {
+        let mut jobs = many();
+        for job in jobs.iter_mut().step_by(2) {
+            job.queue = "nightly".into();
+        }
+        jobs
+    };
+    for (width, height) in [(60, 12), (80, 24), (120, 24)] {
+        let mut person = Person::with(jobs());
+        person.press("b Space Space n");
+        insta::assert_snapshot!(
+            format!("groups_{width}x{height}"),
+            screen(&mut person, width, height)
+        );
+    }
+    let mut person = Person::with(jobs());
+    person.press("c j j Space j Space j Space s Esc f");
+    person.wait(12_000);
+    insta::assert_snapshot!("arranged_120x24", screen(&mut person, 120, 24));
+    person.press("c");
+    insta::assert_snapshot!("columns_80x24", screen(&mut person, 80, 24));
+    person.press("Esc * x");
+    insta::assert_snapshot!("question_many_80x24", screen(&mut person, 80, 24));
+}
+
+#[test]
 fn what_stands_still_has_no_rate() {
     for (status, shown) in [(Status::Running, true), (Status::Paused, false)] {
         let mut still = job(1);
@@ -250,7 +277,9 @@ fn ascii_terminals() {
     let list = screen(&mut person, 80, 24);
     assert!(list.is_ascii(), "{list}");
     insta::assert_snapshot!("ascii_80x24", list);
-    for keys in ["Enter", "?", "Esc", "x"] {
+    for keys in [
+        "Enter", "?", "Esc", "Esc", "b", "Space", "n", "c", "Esc", "x",
+    ] {
         person.wait(300);
         person.press(keys);
         let shown = screen(&mut person, 160, 50);
@@ -298,7 +327,7 @@ fn the_chosen_row_is_reversed_and_an_old_picture_is_dim() {
 fn any_size_can_be_drawn() {
     for width in [1, 2, 5, 19, 20, 47, 59, 100, 139, 140, 250] {
         for height in [1, 2, 3, 4, 5, 7, 8, 11, 31, 32, 80] {
-            for keys in ["", "Enter", "?", "x", "/"] {
+            for keys in ["", "Enter", "?", "x", "/", "b", "c", "* x"] {
                 let mut person = Person::with(many());
                 if !keys.is_empty() {
                     person.press(keys);
