@@ -409,3 +409,126 @@ fn a_daemon_that_dies_is_said_counted_down_to_and_found_again() {
     assert_eq!(daemon.job(&kept)["status"], "running");
     drop(job);
 }
+
+/// The screen in a home that a test looks at afterwards: its list is full of jobs that have ended, one of them failed.
+fn with_history(home: &Home) -> jobtop_e2e::daemon::Daemon {
+    let daemon = home.daemon(Setup::unix());
+    for n in 0..4 {
+        let job = daemon.create(
+            &json!({"type": "etl", "name": format!("orders-{n}"), "queue": format!("q{}", n % 2)}),
+        );
+        let job = id(&job);
+        if n == 2 {
+            let body = json!({"error": "row 7: timeout", "suggestion": "Ask for fewer rows"});
+            assert_eq!(
+                daemon.post(&format!("/api/jobs/{job}/fail"), &body).status,
+                200
+            );
+        } else {
+            assert_eq!(
+                daemon
+                    .post(&format!("/api/jobs/{job}/complete"), &json!({}))
+                    .status,
+                200
+            );
+        }
+    }
+    daemon
+}
+
+#[test]
+fn the_history_the_figures_and_the_daemon_are_a_key_away() {
+    let home = Home::new();
+    let _daemon = with_history(&home);
+    let mut screen = screen(&home);
+    screen.wait_text("4 jobs");
+    screen.press("H");
+    screen.wait_for("what has ended", |text| {
+        text.contains("jobs that have ended") && text.contains("1 of 4")
+    });
+    screen.press("/");
+    screen.wait_text("Enter keep");
+    // Tab writes the rest, and the daemon is asked as it is typed.
+    screen.press("status:f\t");
+    screen.wait_text("/status:failed");
+    let text = screen.wait_text("1 of 1");
+    assert!(row(&text, "orders-2").is_some(), "{text}");
+    screen.press("\r");
+    screen.wait_text("/ filter");
+    screen.press("\r");
+    screen.wait_text("Ask for fewer rows");
+    screen.press("A");
+    let text = screen.wait_text("WHAT WENT WRONG");
+    assert!(text.contains("row #: timeout"), "{text}");
+    screen.press("D");
+    screen.wait_text("4 finished jobs in 1 period");
+    // `q` is back to the list, and only there it quits.
+    screen.press("q");
+    screen.wait_text("4 jobs");
+    screen.press("q");
+    assert_eq!(screen.left().code, 0);
+}
+
+#[test]
+fn how_the_list_is_arranged_outlives_the_screen() {
+    let home = Home::new();
+    let _daemon = with_history(&home);
+    let mut first = screen(&home);
+    first.wait_text("4 jobs");
+    first.press("b");
+    first.wait_text("▾ q1 · 2 jobs");
+    first.press("q");
+    assert_eq!(first.left().code, 0);
+    let mut second = screen(&home);
+    second.wait_text("▾ q1 · 2 jobs");
+    second.press("q");
+    assert_eq!(second.left().code, 0);
+}
+
+#[test]
+fn ids_go_to_the_clipboard_and_an_end_rings_the_bell() {
+    let home = Home::new();
+    let daemon = home.daemon(Setup::unix());
+    let job = id(&daemon.create(&json!({"type": "etl", "name": "orders"})));
+    let mut screen = screen(&home);
+    screen.wait_text("orders");
+    screen.press("y");
+    screen.wait_text(&format!("copied {job}"));
+    screen.press("n");
+    screen.wait_text("the bell rings when orders ends");
+    assert_eq!(
+        daemon
+            .post(&format!("/api/jobs/{job}/complete"), &json!({}))
+            .status,
+        200
+    );
+    screen.wait_text("orders completed");
+    screen.press("q");
+    let left = screen.left();
+    let written = String::from_utf8_lossy(&left.raw).into_owned();
+    let copied = format!("\x1b]52;c;{}", base64(job.as_bytes()));
+    assert!(written.contains(&copied), "{written:?}");
+    assert!(
+        written.contains("\x1b]9;orders completed\x07\x07"),
+        "{written:?}"
+    );
+}
+
+/// As RFC 4648 says, section 4.
+fn base64(bytes: &[u8]) -> String {
+    const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let number = (0..3).fold(0_usize, |number, at| {
+            number << 8 | usize::from(three.get(at).copied().unwrap_or(0))
+        });
+        for at in 0..4 {
+            text.push(if at <= three.len() {
+                SIGNS[number >> (18 - 6 * at) & 63] as char
+            } else {
+                '='
+            });
+        }
+    }
+    text
+}

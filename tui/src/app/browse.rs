@@ -4,10 +4,14 @@ use jobtop_core::Status;
 use jobtop_core::proto::view::View;
 
 use super::act::Verb;
+use super::figures::scrolled;
 use super::filters::Direction;
 use super::link::State;
 use super::toast::{Toast, Tone};
-use super::{App, Effect, Mode, Screen, arrange, confirm, copy, log, marks, typing};
+use super::{
+    App, Effect, Ground, Mode, Screen, arrange, confirm, copy, figures, keeper, log, marks,
+    palette, past, typing,
+};
 use crate::keymap::{Action, Chord, Key};
 
 /// A key for the screen itself.
@@ -18,12 +22,16 @@ pub(super) fn key(app: &mut App, action: Action, chord: Chord) -> Vec<Effect> {
         | Action::PageUp
         | Action::PageDown
         | Action::Top
-        | Action::Bottom => go(app, action),
+        | Action::Bottom => return go(app, action),
         Action::Open => {
             if app.chosen().is_some() {
                 app.screen = Screen::Detail(0);
             }
         }
+        Action::Past => return past::open(app),
+        Action::Figures => return figures::open(app),
+        Action::Daemon => return keeper::open(app),
+        Action::Palette => palette::open(app),
         Action::Log => return log::open(app),
         Action::Back => return back(app),
         Action::Filter => typing::open(app),
@@ -60,6 +68,10 @@ pub(super) fn key(app: &mut App, action: Action, chord: Chord) -> Vec<Effect> {
         Action::Mark => marks::toggle(app),
         Action::MarkAll => marks::toggle_all(app),
         Action::Freeze => freeze(app),
+        Action::Sort | Action::Reverse if app.screen == Screen::Past => {
+            return past::sort(app, action);
+        }
+        Action::Group if matches!(app.screen, Screen::Figures(_)) => return figures::turn(app),
         Action::Sort => {
             arrange::next_sort(app);
             return arranged(app);
@@ -83,10 +95,13 @@ pub(super) fn key(app: &mut App, action: Action, chord: Chord) -> Vec<Effect> {
         Action::Interrupt => return vec![Effect::Quit],
         Action::Quit => match app.screen {
             Screen::List => return vec![Effect::Quit],
-            Screen::Detail(_) => app.screen = Screen::List,
+            Screen::Detail(_) => out_of_detail(app),
             Screen::Log => return log::close(app),
+            Screen::Past | Screen::Figures(_) | Screen::Daemon(_) => past::leave(app),
         },
         Action::Yes
+        | Action::Complete
+        | Action::CompleteBack
         | Action::Earlier
         | Action::Later
         | Action::No
@@ -103,7 +118,8 @@ pub(super) fn key(app: &mut App, action: Action, chord: Chord) -> Vec<Effect> {
     Vec::new()
 }
 
-fn go(app: &mut App, action: Action) {
+/// Moves the cursor, or what is seen.
+pub(super) fn go(app: &mut App, action: Action) -> Vec<Effect> {
     let height = app.shown.rows.max(1);
     match app.screen {
         Screen::List => match action {
@@ -115,28 +131,35 @@ fn go(app: &mut App, action: Action) {
             _ => app.rows.choose(usize::MAX, height),
         },
         Screen::Detail(scroll) => {
-            let (lines, seen) = app.shown.detail;
-            let last = lines.saturating_sub(seen);
-            let page = seen.max(1);
-            let to = match action {
-                Action::Up => scroll.saturating_sub(1),
-                Action::Down => scroll + 1,
-                Action::PageUp => scroll.saturating_sub(page),
-                Action::PageDown => scroll + page,
-                Action::Top => 0,
-                _ => last,
-            };
-            app.screen = Screen::Detail(to.min(last));
+            app.screen = Screen::Detail(scrolled(scroll, app.shown.detail, action));
         }
         Screen::Log => log::go(app, action),
+        Screen::Past => return past::go(app, action),
+        Screen::Figures(scroll) => {
+            app.screen = Screen::Figures(scrolled(scroll, app.shown.page, action));
+        }
+        Screen::Daemon(scroll) => {
+            app.screen = Screen::Daemon(scrolled(scroll, app.shown.page, action));
+        }
     }
+    Vec::new()
+}
+
+/// Back from a job to where it was chosen.
+fn out_of_detail(app: &mut App) {
+    app.screen = match app.ground {
+        Ground::List => Screen::List,
+        Ground::Past => Screen::Past,
+    };
 }
 
 /// One level back: from the log to the detail, from the detail to the list, from a filtered list to the whole one, never out of the program.
 fn back(app: &mut App) -> Vec<Effect> {
     match app.screen {
         Screen::Log => return log::close(app),
-        Screen::Detail(_) => app.screen = Screen::List,
+        Screen::Detail(_) => out_of_detail(app),
+        Screen::Past if !app.past.text.is_empty() => return past::set_text(app, ""),
+        Screen::Past | Screen::Figures(_) | Screen::Daemon(_) => past::leave(app),
         Screen::List if app.marks.count() > 0 => app.marks.clear(),
         Screen::List if app.frozen.is_some() => freeze(app),
         Screen::List if app.filters.is_set() => {

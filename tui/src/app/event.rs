@@ -1,11 +1,14 @@
 //! What can happen to the screen, and what it asks of the world.
 
 use jobtop_core::JobId;
+use jobtop_core::proto::history::{AnalyticsAnswer, Group, HistoryAnswer, StoreAnswer};
 use jobtop_core::proto::message::Message;
 
 use super::act::Verb;
+use super::figures::Analyse;
 use super::link::State;
 use super::log::Piece;
+use super::past::Search;
 use crate::keymap::Chord;
 
 /// Something happened.
@@ -23,6 +26,12 @@ pub(crate) enum Event {
     Answer(Answer),
     /// Something of a log was read.
     Log(Piece),
+    /// Finished jobs were found, or why not; the number is the question's.
+    Found(u64, Result<HistoryAnswer, String>),
+    /// Figures about them, all in all and day by day.
+    Analysed(u64, Result<(AnalyticsAnswer, Vec<Group>), String>),
+    /// What the daemon's store has.
+    Store(Result<StoreAnswer, String>),
     /// The daemon refused something that no key asked for.
     Refused(String),
     /// A frame is about to be drawn.
@@ -53,6 +62,8 @@ pub(crate) struct Shown {
     pub(crate) help: (usize, usize),
     /// Lines that the log has, and how many were seen.
     pub(crate) log: (usize, usize),
+    /// Lines that the page about figures or the daemon has, and how many were seen.
+    pub(crate) page: (usize, usize),
 }
 
 /// Something for the world to do.
@@ -64,6 +75,12 @@ pub(crate) enum Effect {
     ReadLog(JobId),
     /// Read it no more.
     LeaveLog,
+    /// Look for finished jobs.
+    Search(Search),
+    /// Ask for figures about them.
+    Analyse(Analyse),
+    /// Ask what the daemon's store has.
+    AskStore,
     /// Put that into the clipboard.
     Copy(String),
     /// Ring the bell, and tell that where the terminal can.

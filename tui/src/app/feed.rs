@@ -5,7 +5,7 @@ use jobtop_core::proto::message::Message;
 
 use super::link::State;
 use super::toast::{Toast, Tone};
-use super::{App, Effect, Screen, act, marks};
+use super::{App, Effect, Ground, Screen, act, marks};
 
 /// Takes a message over.
 pub(super) fn take(app: &mut App, message: &Message) -> Option<Effect> {
@@ -63,15 +63,22 @@ fn welcome_back(app: &mut App, epoch: u64) {
 }
 
 /// The connection stands differently.
-pub(super) fn link(app: &mut App, state: State) {
+pub(super) fn link(app: &mut App, state: State) -> Vec<Effect> {
+    let was_up = app.link.is_up();
     if app.link.enter(state, app.now.wall) {
         act::lost(app);
+    }
+    // What is wrong with the store is to be known without asking for it.
+    if !was_up && app.link.is_up() {
+        vec![Effect::AskStore]
+    } else {
+        Vec::new()
     }
 }
 
 /// A job that is shown whole may have left the live set: back to the list, and say so.
 pub(super) fn leave_absent(app: &mut App, was: Option<jobtop_core::JobId>) {
-    if let (Screen::Detail(_), Some(id)) = (app.screen, was)
+    if let (Screen::Detail(_), Ground::List, Some(id)) = (app.screen, app.ground, was)
         && app.mirror.get(id).is_none()
     {
         app.screen = Screen::List;

@@ -53,6 +53,15 @@ impl Input {
         }
     }
 
+    /// Puts another word in the place of the one before the cursor.
+    pub(crate) fn replace_word(&mut self, word: &str) {
+        let begin = self.before().rfind(' ').map_or(0, |blank| blank + 1);
+        if self.text.len() - (self.at - begin) + word.len() <= LONGEST {
+            self.text.replace_range(begin..self.at, word);
+            self.at = begin + word.len();
+        }
+    }
+
     /// Erases back to the beginning of a word.
     pub(crate) fn erase_word(&mut self) {
         let kept = self.before().trim_end_matches(' ');

@@ -2,7 +2,8 @@
 //!
 //! [`App`] is all there is; [`update()`] is the only way it changes, and what it can't do itself it returns as
 //! [`Effect`]s. One mode or screen a file. Reading order: [`event`], [`mod@update`], [`rows`], [`filters`], [`act`],
-//! [`link`], [`arrange`], [`marks`], then the modes ([`browse`], [`log`], [`typing`], [`confirm`], [`columns`], [`help`]).
+//! [`link`], [`arrange`], [`marks`], then the screens ([`browse`], [`log`], [`past`],
+//! [`figures`], [`keeper`]) and modes ([`typing`], [`confirm`], [`columns`], [`palette`], [`help`]).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,19 +17,24 @@ pub(crate) mod act;
 pub(crate) mod arrange;
 mod browse;
 pub(crate) mod columns;
+mod complete;
 pub(crate) mod confirm;
 mod copy;
 pub(crate) mod event;
 mod feed;
+pub(crate) mod figures;
 pub(crate) mod filters;
 mod help;
 pub(crate) mod input;
+pub(crate) mod keeper;
 pub(crate) mod link;
 pub(crate) mod log;
 pub(crate) mod marks;
+pub(crate) mod palette;
+pub(crate) mod past;
 pub(crate) mod rows;
 pub(crate) mod toast;
-mod typing;
+pub(crate) mod typing;
 mod update;
 mod wake;
 
@@ -41,10 +47,14 @@ pub(crate) use update::update;
 use act::Asked;
 use arrange::Arrangement;
 use confirm::Question;
+use figures::Figures;
 use filters::Filters;
+use keeper::Keeper;
 use link::Link;
 use log::Log;
 use marks::Marks;
+use palette::Palette;
+use past::Past;
 use rows::Rows;
 use toast::Toast;
 use typing::Typing;
@@ -71,8 +81,16 @@ pub(crate) struct App {
     pub(crate) marks: Marks,
     /// Since when nothing in the list moves, if it was frozen.
     pub(crate) frozen: Option<Timestamp>,
-    /// Whether the list or one job fills the screen.
+    /// What fills the screen.
     pub(crate) screen: Screen,
+    /// Where the chosen job is chosen.
+    pub(crate) ground: Ground,
+    /// The jobs that have ended.
+    pub(crate) past: Past,
+    /// Figures about them.
+    pub(crate) figures: Figures,
+    /// How the daemon itself is.
+    pub(crate) keeper: Keeper,
     /// Who gets the keys.
     pub(crate) mode: Mode,
     /// The log on the screen.
@@ -115,6 +133,22 @@ pub(crate) enum Screen {
     Detail(usize),
     /// A job's log.
     Log,
+    /// The jobs that have ended.
+    Past,
+    /// Figures about them, scrolled by so many lines.
+    Figures(usize),
+    /// The daemon, scrolled by so many lines.
+    Daemon(usize),
+}
+
+/// Where the chosen job is chosen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Ground {
+    /// In the list of the live set.
+    #[default]
+    List,
+    /// Among the jobs that have ended.
+    Past,
 }
 
 /// Who gets the keys.
@@ -130,6 +164,8 @@ pub(crate) enum Mode {
     Help(usize),
     /// Columns are chosen; the cursor is on that one.
     Columns(usize),
+    /// An action is looked for by its name.
+    Palette(Palette),
 }
 
 /// How many jobs there are of each kind, whatever the filters say.
@@ -156,6 +192,10 @@ impl App {
             frozen: None,
             settings,
             screen: Screen::List,
+            ground: Ground::List,
+            past: Past::default(),
+            figures: Figures::default(),
+            keeper: Keeper::default(),
             mode: Mode::Browse,
             log: None,
             asked: HashMap::new(),
@@ -167,12 +207,16 @@ impl App {
 
     /// A job that is known.
     pub(crate) fn job(&self, id: JobId) -> Option<&View> {
-        self.mirror.get(id)
+        let ended = || self.past.jobs.iter().find(|job| job.id == id);
+        self.mirror.get(id).or_else(ended)
     }
 
     /// The job under the cursor.
     pub(crate) fn chosen(&self) -> Option<&View> {
-        self.rows.cursor().and_then(|id| self.mirror.get(id))
+        match self.ground {
+            Ground::List => self.rows.cursor().and_then(|id| self.mirror.get(id)),
+            Ground::Past => self.past.chosen(),
+        }
     }
 
     /// The moment that the picture is of, by the daemon's clock, which is that of the jobs' times: the present, or when the
@@ -201,14 +245,25 @@ impl App {
 
     /// Whose keys count now.
     pub(crate) fn context(&self) -> Context {
-        match (&self.mode, self.screen) {
-            (Mode::Browse, Screen::List) => Context::List,
-            (Mode::Browse, Screen::Detail(_)) => Context::Detail,
-            (Mode::Browse, Screen::Log) => Context::Log,
-            (Mode::Typing(_), _) => Context::Typing,
-            (Mode::Confirm(_), _) => Context::Confirm,
-            (Mode::Help(_), _) => Context::Help,
-            (Mode::Columns(_), _) => Context::Columns,
+        match &self.mode {
+            Mode::Browse => self.ground_context(),
+            Mode::Typing(_) => Context::Typing,
+            Mode::Confirm(_) => Context::Confirm,
+            Mode::Help(_) => Context::Help,
+            Mode::Columns(_) => Context::Columns,
+            Mode::Palette(_) => Context::Palette,
+        }
+    }
+
+    /// Whose keys count when nothing is open above the screen.
+    pub(crate) const fn ground_context(&self) -> Context {
+        match self.screen {
+            Screen::List => Context::List,
+            Screen::Detail(_) => Context::Detail,
+            Screen::Log => Context::Log,
+            Screen::Past => Context::Past,
+            Screen::Figures(_) => Context::Figures,
+            Screen::Daemon(_) => Context::Daemon,
         }
     }
 

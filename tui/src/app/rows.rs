@@ -304,7 +304,7 @@ impl Rows {
 }
 
 /// The first line of a window of `height` lines over `len` that contains `cursor`, near `offset`.
-fn window(offset: usize, cursor: usize, height: usize, len: usize) -> usize {
+pub(super) fn window(offset: usize, cursor: usize, height: usize, len: usize) -> usize {
     let height = height.max(1);
     offset
         .min(cursor)

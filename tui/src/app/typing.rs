@@ -1,9 +1,9 @@
 //! The filter while it is being typed: every key changes the list at once.
 
-use jobtop_core::query::{Field, Today};
+use jobtop_core::query::{Field, Mistake, Today};
 
 use super::input::Input;
-use super::{App, Effect, Mode};
+use super::{App, Effect, Mode, Screen, browse, complete, figures, past};
 use crate::keymap::{Action, Chord};
 
 /// The input and the filter to go back to.
@@ -12,15 +12,43 @@ pub(crate) struct Typing {
     /// What is typed.
     pub(crate) input: Input,
     before: String,
+    /// The words that the last one can become, which of them is written, and where in the text it begins.
+    pub(crate) offered: Option<Offered>,
+}
+
+/// What Tab goes through.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Offered {
+    /// The words.
+    pub(crate) words: Vec<String>,
+    /// The one that is written.
+    pub(crate) at: usize,
 }
 
 /// Opens the input on the filter in force.
 pub(super) fn open(app: &mut App) {
-    let before = app.filters.text().to_owned();
+    let before = in_force(app).to_owned();
     app.mode = Mode::Typing(Typing {
         input: Input::new(&before),
         before,
+        offered: None,
     });
+}
+
+/// The filter of the screen.
+pub(crate) fn in_force(app: &App) -> &str {
+    match app.screen {
+        Screen::Past | Screen::Figures(_) => &app.past.text,
+        _ => app.filters.text(),
+    }
+}
+
+/// What is wrong with what is typed.
+pub(crate) fn mistake(app: &App) -> Option<&Mistake> {
+    match app.screen {
+        Screen::Past | Screen::Figures(_) => app.past.mistake.as_ref(),
+        _ => app.filters.mistake(),
+    }
 }
 
 /// A key for the input.
@@ -30,69 +58,105 @@ pub(super) fn key(
     action: Option<Action>,
     chord: Chord,
 ) -> Vec<Effect> {
-    let height = app.shown.rows;
-    let page = height.max(1).cast_signed();
     match action {
         Some(Action::Accept) => {
             // With a mistake it stays open: there is something to put right.
-            apply(app, typing.input.text());
-            if app.filters.mistake().is_none() {
+            let effects = apply(app, typing.input.text());
+            if mistake(app).is_none() {
                 app.mode = Mode::Browse;
             }
-            return Vec::new();
+            return effects;
         }
         Some(Action::Back) => {
-            apply(app, &typing.before);
             app.mode = Mode::Browse;
-            return Vec::new();
+            return apply(app, &typing.before);
         }
         Some(Action::Interrupt) if typing.input.text().is_empty() => {
             app.mode = Mode::Browse;
             return Vec::new();
         }
-        Some(Action::Interrupt) => typing.input.clear(),
         Some(Action::Suspend) => return vec![Effect::Suspend],
-        Some(Action::Up) => app.rows.step(-1, height),
-        Some(Action::Down) => app.rows.step(1, height),
-        Some(Action::PageUp) => app.rows.step(-page, height),
-        Some(Action::PageDown) => app.rows.step(page, height),
-        Some(Action::Erase) => typing.input.erase(),
-        Some(Action::EraseNext) => typing.input.erase_next(),
-        Some(Action::EraseWord) => typing.input.erase_word(),
-        Some(Action::EraseLine) => typing.input.erase_line(),
-        Some(Action::Left) => typing.input.left(),
-        Some(Action::Right) => typing.input.right(),
-        Some(Action::Home) => typing.input.home(),
-        Some(Action::End) => typing.input.end(),
+        Some(Action::Up | Action::Down | Action::PageUp | Action::PageDown) => {
+            app.mode = Mode::Typing(typing);
+            return action.map_or_else(Vec::new, |action| browse::go(app, action));
+        }
+        Some(Action::Complete | Action::CompleteBack) => {
+            complete(app, &mut typing, action == Some(Action::Complete));
+        }
+        _ => {
+            typing.offered = None;
+            edit(&mut typing.input, action, chord);
+        }
+    }
+    change(app, typing)
+}
+
+/// A key that changes a line of text.
+pub(super) fn edit(input: &mut Input, action: Option<Action>, chord: Chord) {
+    match action {
+        Some(Action::Interrupt) => input.clear(),
+        Some(Action::Erase) => input.erase(),
+        Some(Action::EraseNext) => input.erase_next(),
+        Some(Action::EraseWord) => input.erase_word(),
+        Some(Action::EraseLine) => input.erase_line(),
+        Some(Action::Left) => input.left(),
+        Some(Action::Right) => input.right(),
+        Some(Action::Home) => input.home(),
+        Some(Action::End) => input.end(),
         _ => {
             if let Some(c) = chord.typed() {
-                typing.input.insert(c);
+                input.insert(c);
             }
         }
     }
-    change(app, typing);
-    Vec::new()
+}
+
+/// Writes the next word that the last one can become.
+fn complete(app: &App, typing: &mut Typing, forwards: bool) {
+    let offered = if let Some(offered) = typing.offered.take() {
+        let count = offered.words.len();
+        let step = if forwards { 1 } else { count - 1 };
+        Offered {
+            at: (offered.at + step) % count,
+            ..offered
+        }
+    } else {
+        let jobs = app.mirror.iter().chain(&app.past.jobs);
+        let words = complete::words(typing.input.before(), jobs);
+        if words.is_empty() {
+            return;
+        }
+        Offered { words, at: 0 }
+    };
+    typing.input.replace_word(&offered.words[offered.at]);
+    // What is the only one goes on: Tab then completes what follows.
+    typing.offered = (offered.words.len() > 1).then_some(offered);
 }
 
 /// Pasted text goes where typed text goes; line breaks become blanks.
-pub(super) fn paste(app: &mut App, mut typing: Typing, text: &str) {
+pub(super) fn paste(app: &mut App, mut typing: Typing, text: &str) -> Vec<Effect> {
     for c in jobtop_core::text::clean(text).chars() {
         typing.input.insert(c);
     }
-    change(app, typing);
+    typing.offered = None;
+    change(app, typing)
 }
 
-fn change(app: &mut App, typing: Typing) {
-    if typing.input.text().trim() != app.filters.text() || app.filters.mistake().is_some() {
-        apply(app, typing.input.text());
-        if app.rows.order().is_empty()
-            && app.filters.mistake().is_none()
-            && let Some(before) = before_a_field(typing.input.text())
+fn change(app: &mut App, typing: Typing) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    let text = typing.input.text().to_owned();
+    if text.trim() != in_force(app) || mistake(app).is_some() {
+        effects = apply(app, &text);
+        if app.screen == Screen::List
+            && app.rows.order().is_empty()
+            && mistake(app).is_none()
+            && let Some(before) = before_a_field(&text)
         {
             apply(app, before);
         }
     }
     app.mode = Mode::Typing(typing);
+    effects
 }
 
 /// What stands before a last word that may become the name of a field: `orders stat` → `orders `. Without this the list
@@ -107,11 +171,24 @@ fn before_a_field(text: &str) -> Option<&str> {
     (may_become && !before.contains('"')).then_some(before)
 }
 
-fn apply(app: &mut App, text: &str) {
+fn apply(app: &mut App, text: &str) -> Vec<Effect> {
+    match app.screen {
+        Screen::Past => return past::set_text(app, text),
+        Screen::Figures(_) => {
+            // The history shows the same jobs when it is opened: it asks then.
+            return if past::set_text(app, text).is_empty() {
+                Vec::new()
+            } else {
+                figures::ask(app)
+            };
+        }
+        _ => {}
+    }
     let today = Today {
         now: app.present(),
         tz: app.settings.zone.clone(),
     };
     app.filters.set_text(text, &today);
     app.make_afresh();
+    Vec::new()
 }

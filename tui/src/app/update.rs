@@ -5,7 +5,8 @@ use jobtop_core::{Now, Status};
 use super::rows::Make;
 use super::toast::{Toast, Tone};
 use super::{
-    App, Counts, Effect, Event, Mode, act, browse, columns, confirm, feed, help, log, typing,
+    App, Counts, Effect, Event, Mode, act, browse, columns, confirm, feed, figures, help, keeper,
+    log, palette, past, typing,
 };
 use crate::keymap::{self, Chord};
 
@@ -16,11 +17,14 @@ pub(crate) fn update(app: &mut App, event: Event, now: Now) -> Vec<Effect> {
         Event::Key(chord) => return key(app, chord),
         Event::Paste(text) => {
             if let Mode::Typing(typing) = app.mode.clone() {
-                typing::paste(app, typing, &text);
+                return typing::paste(app, typing, &text);
             }
         }
         Event::Message(message) => return feed::take(app, &message).into_iter().collect(),
-        Event::Link(state) => feed::link(app, state),
+        Event::Link(state) => return feed::link(app, state),
+        Event::Found(number, result) => past::found(app, number, result),
+        Event::Analysed(number, result) => figures::analysed(app, number, result),
+        Event::Store(result) => keeper::told(app, result),
         Event::Answer(answer) => act::answered(app, &answer),
         Event::Log(piece) => log::take(app, piece),
         Event::Refused(words) => {
@@ -40,6 +44,7 @@ fn key(app: &mut App, chord: Chord) -> Vec<Effect> {
         Mode::Confirm(question) => confirm::key(app, question, action),
         Mode::Help(scroll) => help::key(app, scroll, action),
         Mode::Columns(at) => columns::key(app, at, action),
+        Mode::Palette(palette) => palette::key(app, palette, action, chord),
         Mode::Browse => match action {
             Some(action) => browse::key(app, action, chord),
             None => Vec::new(),

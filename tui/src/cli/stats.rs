@@ -16,7 +16,6 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use jiff::civil::Date;
 use jobtop_core::Timestamp;
 use jobtop_core::proto::history::{AnalyticsAnswer, ErrorPattern, Group, GroupBy, HistoryWanted};
 
@@ -27,7 +26,7 @@ use crate::cli::print::{self, words};
 use crate::cli::{Global, mistake, target};
 use crate::clock;
 use crate::exit::Failure;
-use crate::view::format;
+use crate::view::{format, plot};
 
 /// The command line of `stats`.
 #[derive(clap::Args, Debug)]
@@ -112,10 +111,10 @@ fn page(answer: &AnalyticsAnswer, days: &[Group], by: &str, paint: Paint) -> Str
 }
 
 fn row(group: &Group) -> Vec<Cell> {
-    let seconds = |s: Option<f64>| s.map(|s| took(s * 1000.0)).unwrap_or_default();
+    let seconds = |s: Option<f64>| s.map(|s| plot::took(s * 1000.0)).unwrap_or_default();
     let success = group.success_rate.map(|rate| {
         let percent = format::percent(rate * 100.0);
-        format!("{percent:>5} {}", bar(rate))
+        format!("{percent:>5} {}", plot::bar(rate))
     });
     let failed = match group.failed {
         0 => String::new(),
@@ -125,7 +124,13 @@ fn row(group: &Group) -> Vec<Cell> {
         .steps
         .first()
         .filter(|_| group.steps.len() > 1)
-        .map(|step| format!("{} {}", words::clean(&step.name), took(step.p50 * 1000.0)));
+        .map(|step| {
+            format!(
+                "{} {}",
+                words::clean(&step.name),
+                plot::took(step.p50 * 1000.0)
+            )
+        });
     vec![
         words::clean(&group.key).into(),
         format::count(group.total).into(),
@@ -143,51 +148,11 @@ fn row(group: &Group) -> Vec<Cell> {
     ]
 }
 
-/// A duration; short ones more exactly, because most of them would be the same.
-fn took(ms: f64) -> String {
-    if ms < 99.5 {
-        format!("{ms:.0}ms")
-    } else if ms < 9_950.0 {
-        format!("{:.1}s", ms / 1000.0)
-    } else {
-        format::duration(ms as u64)
-    }
-}
-
-/// A share of ten cells, to an eighth of a cell.
-fn bar(share: f64) -> String {
-    const CELLS: usize = 10;
-    const PARTS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
-    let eighths = (share.clamp(0.0, 1.0) * (CELLS * 8) as f64).floor() as usize;
-    let mut bar = "█".repeat(eighths / 8);
-    if !eighths.is_multiple_of(8) {
-        bar.push(PARTS[eighths % 8]);
-    }
-    bar
-}
-
 /// The days without a gap, one sign a day.
 fn trend(days: &[Group], page: &mut String, paint: Paint) {
-    let dated: Vec<(Date, &Group)> = days
-        .iter()
-        .filter_map(|group| Some((group.key.parse().ok()?, group)))
-        .collect();
-    let (Some((first, _)), Some((last, _))) = (dated.first(), dated.last()) else {
+    let Some((all, first, last)) = plot::without_gaps(days) else {
         return;
     };
-    let mut all = Vec::new();
-    let mut known = dated.iter().peekable();
-    let mut day = *first;
-    while day <= *last && all.len() < DAYS as usize * 8 {
-        let of_day = known
-            .next_if(|(date, _)| *date == day)
-            .map(|(_, group)| *group);
-        all.push(of_day);
-        match day.tomorrow() {
-            Ok(next) => day = next,
-            Err(_) => break,
-        }
-    }
     if all.len() < 2 {
         return;
     }
@@ -204,22 +169,10 @@ fn trend(days: &[Group], page: &mut String, paint: Paint) {
             let _ = writeln!(
                 page,
                 "{name:<7} {}  at most {most_said} a day",
-                spark(&counts, most)
+                plot::spark(&counts, most, &plot::BLOCKS)
             );
         }
     }
-}
-
-/// One sign for each count, the highest for the greatest; blank for none.
-fn spark(counts: &[u64], most: u64) -> String {
-    const SIGNS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    counts
-        .iter()
-        .map(|count| match count {
-            0 => ' ',
-            count => SIGNS[(count * 8).div_ceil(most.max(1)).clamp(1, 8) as usize - 1],
-        })
-        .collect()
 }
 
 fn errors(errors: &[ErrorPattern], page: &mut String, paint: Paint) {
@@ -253,39 +206,5 @@ fn errors(errors: &[ErrorPattern], page: &mut String, paint: Paint) {
             "{:>width$}  and {left} other kinds; --json tells of them",
             ""
         );
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn short_times_are_told_apart() {
-        for (ms, expected) in [
-            (0.0, "0ms"),
-            (99.0, "99ms"),
-            (99.6, "0.1s"),
-            (9_949.0, "9.9s"),
-            (9_950.0, "9s"),
-            (70_000.0, "1m 10s"),
-        ] {
-            assert_eq!(took(ms), expected);
-        }
-    }
-
-    #[test]
-    fn bars_and_sparks() {
-        for (share, expected) in [
-            (0.0, ""),
-            (1.0, "██████████"),
-            (0.5, "█████"),
-            (0.513, "█████▏"),
-            (7.0, "██████████"),
-        ] {
-            assert_eq!(bar(share), expected, "{share}");
-        }
-        assert_eq!(spark(&[0, 1, 4, 8], 8), " ▁▄█");
-        assert_eq!(spark(&[1, 1_000], 1_000), "▁█");
     }
 }

@@ -16,6 +16,12 @@ pub(crate) enum Action {
     Top,
     Bottom,
     Open,
+    Past,
+    Figures,
+    Daemon,
+    Palette,
+    Complete,
+    CompleteBack,
     Log,
     Back,
     Filter,
@@ -78,6 +84,14 @@ pub(crate) enum Context {
     Help,
     /// Columns are chosen.
     Columns,
+    /// The jobs that have ended.
+    Past,
+    /// Figures about them.
+    Figures,
+    /// The page about the daemon.
+    Daemon,
+    /// An action is looked for by its name.
+    Palette,
 }
 
 /// Under which heading the help shows a row.
@@ -136,9 +150,29 @@ pub(crate) fn of(context: Context) -> impl Iterator<Item = &'static Binding> {
 }
 
 const BROWSE: &[Context] = &[Context::List, Context::Detail];
-const SCREENS: &[Context] = &[Context::List, Context::Detail, Context::Log];
-const SCROLL: &[Context] = &[Context::List, Context::Detail, Context::Log, Context::Help];
+const JOBS: &[Context] = &[Context::List, Context::Detail, Context::Past];
+const FOUND: &[Context] = &[Context::List, Context::Past];
+const QUESTIONS: &[Context] = &[Context::List, Context::Past, Context::Figures];
+const SCREENS: &[Context] = &[
+    Context::List,
+    Context::Detail,
+    Context::Log,
+    Context::Past,
+    Context::Figures,
+    Context::Daemon,
+];
+const SCROLL: &[Context] = &[
+    Context::List,
+    Context::Detail,
+    Context::Log,
+    Context::Help,
+    Context::Past,
+    Context::Figures,
+    Context::Daemon,
+];
 const LIST: &[Context] = &[Context::List];
+const FILTER: &[Context] = &[Context::Typing];
+const TYPED: &[Context] = &[Context::Typing, Context::Palette];
 const EVERYWHERE: &[Context] = &[
     Context::List,
     Context::Detail,
@@ -147,6 +181,10 @@ const EVERYWHERE: &[Context] = &[
     Context::Confirm,
     Context::Typing,
     Context::Columns,
+    Context::Past,
+    Context::Figures,
+    Context::Daemon,
+    Context::Palette,
 ];
 
 macro_rules! row {
@@ -179,20 +217,27 @@ const fn k(key: Key) -> Chord {
 static TABLE: &[Binding] = &[
     row!(Action::Pause, "pause", "pause the job, or resume a paused one", Act, BROWSE, [c('p')]),
     row!(Action::Cancel, "cancel", "cancel the job (asks first)", Act, BROWSE, [c('x')]),
-    row!(Action::Retry, "retry", "do it again as a new job", Act, BROWSE, [c('R')]),
+    row!(Action::Retry, "retry", "do it again as a new job", Act, JOBS, [c('R')]),
     row!(Action::Raise, "sooner", "a higher priority, for what waits", Act, BROWSE, [c('+'), c('=')]),
     row!(Action::Lower, "", "a lower priority", Act, BROWSE, [c('-')]),
-    row!(Action::CopyId, "", "copy the id (of all marked jobs)", Act, BROWSE, [c('y')]),
-    row!(Action::CopyError, "", "copy what went wrong, whole", Act, BROWSE, [c('Y')]),
-    row!(Action::Notify, "", "ring the bell when the job ends", Act, BROWSE, [c('n')]),
-    row!(Action::Open, "detail", "show everything about the job", Act, LIST, [k(Key::Enter), k(Key::Right), c('l')]),
-    row!(Action::Log, "log", "what it wrote, live, where the daemon has it", Act, LIST, [c('L')]),
+    row!(Action::CopyId, "", "copy the id (of all marked jobs)", Act, JOBS, [c('y')]),
+    row!(Action::CopyError, "", "copy what went wrong, whole", Act, JOBS, [c('Y')]),
+    row!(Action::Notify, "", "notify: ring the bell when the job ends", Act, BROWSE, [c('n')]),
+    row!(Action::Open, "detail", "show everything about the job", Act, FOUND, [k(Key::Enter), k(Key::Right), c('l')]),
+    row!(Action::Log, "log", "what it wrote, live, where the daemon has it", Act, FOUND, [c('L')]),
     row!(Action::Log, "log", "what it wrote, live, where the daemon has it", Act, &[Context::Detail], [c('l'), c('L')]),
     row!(Action::Back, "back", "one level back; in the list: clear the filters", Program, SCREENS, [k(Key::Esc), k(Key::Left), c('h')]),
     row!(Action::Back, "close", "", Program, &[Context::Help], [k(Key::Esc), c('?'), c('q'), k(Key::Enter), ctrl('c')]),
-    row!(Action::Filter, "filter", "filter as you type: words, status:failed, type:…, user:…", Find, LIST, [c('/')]),
+    row!(Action::Filter, "filter", "filter as you type: words, status:failed, type:…, user:…", Find, QUESTIONS, [c('/')]),
     row!(Action::Mark, "mark", "mark the job, or take the mark away: keys act on all marked ones", Act, LIST, [c(' ')]),
     row!(Action::MarkAll, "", "mark all that are listed, or none", Act, LIST, [c('*')]),
+    row!(Action::Past, "history", "the jobs that have ended, 30 days of them, with filters", Find, SCREENS, [c('H')]),
+    row!(Action::Figures, "figures", "how those ended: success, durations, errors, day by day", Find, SCREENS, [c('A')]),
+    row!(Action::Daemon, "", "the daemon: its store, and whether it is well", Program, SCREENS, [c('D')]),
+    row!(Action::Palette, "", "every action by its name", Program, SCREENS, [c(':')]),
+    row!(Action::Sort, "sort", "sort by the next: end, begin, duration, name, errors", Find, &[Context::Past], [c('o')]),
+    row!(Action::Reverse, "", "turn the order round", Find, &[Context::Past], [c('O')]),
+    row!(Action::Group, "group", "group by type, user, name or day", Find, &[Context::Figures], [c('b')]),
     row!(Action::NextStatus, "", "next status (S: the one before)", Find, LIST, [c('s'), k(Key::Tab)]),
     row!(Action::PreviousStatus, "", "", Find, LIST, [c('S'), k(Key::BackTab)]),
     row!(Action::NextType, "", "next type of job (T: the one before)", Find, LIST, [c('t')]),
@@ -202,7 +247,7 @@ static TABLE: &[Binding] = &[
     row!(Action::Reverse, "", "turn the order round", Find, LIST, [c('O')]),
     row!(Action::Group, "", "group by queue, owner, type, host, or not", Find, LIST, [c('b')]),
     row!(Action::Columns, "", "choose columns, their order, and what sorts", Find, LIST, [c('c')]),
-    row!(Action::Freeze, "", "let nothing move, or everything again", Find, LIST, [c('f')]),
+    row!(Action::Freeze, "", "freeze: let nothing move, or everything again", Find, LIST, [c('f')]),
     row!(Action::Mark, "show or hide", "", Find, &[Context::Columns], [c(' '), k(Key::Enter)]),
     row!(Action::Earlier, "move up", "", Find, &[Context::Columns], [c('K'), c('<')]),
     row!(Action::Later, "move down", "", Find, &[Context::Columns], [c('J'), c('>')]),
@@ -215,11 +260,11 @@ static TABLE: &[Binding] = &[
     row!(Action::Down, "", "down", Move, SCROLL, [c('j'), k(Key::Down)]),
     row!(Action::Up, "", "up", Move, SCROLL, [c('k'), k(Key::Up)]),
     row!(Action::PageDown, "", "a page down", Move, SCROLL, [k(Key::PageDown), ctrl('f'), ctrl('d')]),
-    row!(Action::PageDown, "", "", Move, &[Context::Detail, Context::Log, Context::Help], [c(' ')]),
+    row!(Action::PageDown, "", "", Move, &[Context::Detail, Context::Log, Context::Help, Context::Past, Context::Figures, Context::Daemon], [c(' ')]),
     row!(Action::PageUp, "", "a page up", Move, SCROLL, [k(Key::PageUp), ctrl('b'), ctrl('u')]),
     row!(Action::Top, "", "to the top", Move, SCROLL, [c('g'), k(Key::Home)]),
     row!(Action::Bottom, "", "to the bottom; in a log: follow its end", Move, SCROLL, [c('G'), k(Key::End)]),
-    row!(Action::Reconnect, "reconnect", "reconnect now, when the connection is gone", Program, BROWSE, [c('r')]),
+    row!(Action::Reconnect, "reconnect", "reconnect now, when the connection is gone", Program, SCREENS, [c('r')]),
     row!(Action::Help, "help", "this help", Program, SCREENS, [c('?'), k(Key::F(1))]),
     row!(Action::Redraw, "", "draw the screen afresh", Program, SCROLL, [ctrl('l')]),
     row!(Action::Suspend, "", "to the shell; fg comes back", Program, EVERYWHERE, [ctrl('z')]),
@@ -227,21 +272,25 @@ static TABLE: &[Binding] = &[
     row!(Action::Interrupt, "", "quit from anywhere; clears what is typed", Program, SCREENS, [ctrl('c')]),
     row!(Action::Yes, "yes, cancel it", "", Act, &[Context::Confirm], [c('y')]),
     row!(Action::No, "no", "", Act, &[Context::Confirm], [c('n'), c('N'), k(Key::Esc), k(Key::Enter), c('q'), ctrl('c')]),
-    row!(Action::Accept, "keep", "", Find, &[Context::Typing], [k(Key::Enter)]),
-    row!(Action::Back, "drop", "", Find, &[Context::Typing], [k(Key::Esc)]),
-    row!(Action::Interrupt, "clear", "", Find, &[Context::Typing], [ctrl('c')]),
-    row!(Action::Up, "", "", Move, &[Context::Typing], [k(Key::Up), ctrl('p')]),
-    row!(Action::Down, "", "", Move, &[Context::Typing], [k(Key::Down), ctrl('n')]),
-    row!(Action::PageUp, "", "", Move, &[Context::Typing], [k(Key::PageUp)]),
-    row!(Action::PageDown, "", "", Move, &[Context::Typing], [k(Key::PageDown)]),
-    row!(Action::Erase, "", "", Find, &[Context::Typing], [k(Key::Backspace), ctrl('h')]),
-    row!(Action::EraseNext, "", "", Find, &[Context::Typing], [k(Key::Delete), ctrl('d')]),
-    row!(Action::EraseWord, "", "", Find, &[Context::Typing], [ctrl('w')]),
-    row!(Action::EraseLine, "", "", Find, &[Context::Typing], [ctrl('u')]),
-    row!(Action::Left, "", "", Find, &[Context::Typing], [k(Key::Left), ctrl('b')]),
-    row!(Action::Right, "", "", Find, &[Context::Typing], [k(Key::Right), ctrl('f')]),
-    row!(Action::Home, "", "", Find, &[Context::Typing], [k(Key::Home), ctrl('a')]),
-    row!(Action::End, "", "", Find, &[Context::Typing], [k(Key::End), ctrl('e')]),
+    row!(Action::Accept, "keep", "", Find, FILTER, [k(Key::Enter)]),
+    row!(Action::Complete, "complete", "", Find, FILTER, [k(Key::Tab)]),
+    row!(Action::CompleteBack, "", "", Find, FILTER, [k(Key::BackTab)]),
+    row!(Action::Accept, "do it", "", Find, &[Context::Palette], [k(Key::Enter)]),
+    row!(Action::Back, "close", "", Find, &[Context::Palette], [k(Key::Esc)]),
+    row!(Action::Back, "drop", "", Find, FILTER, [k(Key::Esc)]),
+    row!(Action::Interrupt, "", "", Find, TYPED, [ctrl('c')]),
+    row!(Action::Up, "", "", Move, TYPED, [k(Key::Up), ctrl('p')]),
+    row!(Action::Down, "", "", Move, TYPED, [k(Key::Down), ctrl('n')]),
+    row!(Action::PageUp, "", "", Move, TYPED, [k(Key::PageUp)]),
+    row!(Action::PageDown, "", "", Move, TYPED, [k(Key::PageDown)]),
+    row!(Action::Erase, "", "", Find, TYPED, [k(Key::Backspace), ctrl('h')]),
+    row!(Action::EraseNext, "", "", Find, TYPED, [k(Key::Delete), ctrl('d')]),
+    row!(Action::EraseWord, "", "", Find, TYPED, [ctrl('w')]),
+    row!(Action::EraseLine, "", "", Find, TYPED, [ctrl('u')]),
+    row!(Action::Left, "", "", Find, TYPED, [k(Key::Left), ctrl('b')]),
+    row!(Action::Right, "", "", Find, TYPED, [k(Key::Right), ctrl('f')]),
+    row!(Action::Home, "", "", Find, TYPED, [k(Key::Home), ctrl('a')]),
+    row!(Action::End, "", "", Find, TYPED, [k(Key::End), ctrl('e')]),
 ];
 
 #[cfg(test)]
@@ -250,7 +299,7 @@ mod tests {
 
     use super::*;
 
-    const CONTEXTS: [Context; 7] = [
+    const CONTEXTS: [Context; 11] = [
         Context::List,
         Context::Detail,
         Context::Log,
@@ -258,6 +307,10 @@ mod tests {
         Context::Confirm,
         Context::Help,
         Context::Columns,
+        Context::Past,
+        Context::Figures,
+        Context::Daemon,
+        Context::Palette,
     ];
 
     #[test]

@@ -3,21 +3,28 @@
 use std::collections::HashMap;
 
 use jobtop_client::link::{self, LinkHandle, LinkState};
-use jobtop_client::rest::Rest;
+use jobtop_client::rest::{CallError, Rest};
 use jobtop_client::{Endpoint, requests};
 use jobtop_core::JobId;
+use jobtop_core::proto::history::{GroupBy, HistoryWanted};
 use jobtop_core::proto::message::{ErrorMessage, Message};
 use jobtop_core::proto::request::Subscribe;
 use serde::Deserialize;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::log_reader::LogReader;
 use crate::app::act::Verb;
+use crate::app::figures::Analyse;
 use crate::app::link::State;
 use crate::app::log::Piece;
+use crate::app::past::Search;
 use crate::app::{Answer, Event};
 use crate::clock;
 
+/// At most so many groups and days are asked for.
+const GROUPS: u64 = 200;
+const DAYS: u64 = 120;
 /// Pieces of a log that wait for the screen: who reads on waits for it.
 const PIECES: usize = 4;
 
@@ -31,12 +38,16 @@ pub(super) struct Network {
     /// The log that is read, and what was read of it.
     log: Option<LogReader>,
     pieces: (mpsc::Sender<Piece>, mpsc::Receiver<Piece>),
+    /// Questions under way, one of a kind: a newer one takes the place of an older.
+    questions: [Option<JoinHandle<()>>; 3],
+    answers: (mpsc::Sender<Event>, mpsc::Receiver<Event>),
 }
 
 /// What comes from the daemon.
 pub(super) enum News {
     Link(link::Event),
     Log(Piece),
+    Answer(Event),
 }
 
 impl Network {
@@ -57,6 +68,8 @@ impl Network {
             rest,
             log: None,
             pieces: mpsc::channel(PIECES),
+            questions: [None, None, None],
+            answers: mpsc::channel(PIECES),
         }
     }
 
@@ -67,6 +80,7 @@ impl Network {
             event = self.events.recv() => event.map(News::Link),
             // Never closed: the other end is kept beside it.
             Some(piece) = self.pieces.1.recv() => Some(News::Log(piece)),
+            Some(answer) = self.answers.1.recv() => Some(News::Answer(answer)),
         }
     }
 
@@ -75,6 +89,7 @@ impl Network {
         let event = self.events.try_recv().map(News::Link);
         event
             .or_else(|_| self.pieces.1.try_recv().map(News::Log))
+            .or_else(|_| self.answers.1.try_recv().map(News::Answer))
             .ok()
     }
 
@@ -87,6 +102,54 @@ impl Network {
     /// Reads no log any more.
     pub(super) fn leave_log(&mut self) {
         self.log = None;
+    }
+
+    /// Looks for finished jobs.
+    pub(super) fn search(&mut self, search: Search) {
+        let rest = self.rest.clone();
+        self.question(0, async move {
+            let found = rest.history(&search.wanted).await;
+            Event::Found(search.number, found.map_err(|error| error.to_string()))
+        });
+    }
+
+    /// Asks for figures about finished jobs, all in all and day by day.
+    pub(super) fn analyse(&mut self, asked: Analyse) {
+        let rest = self.rest.clone();
+        self.question(1, async move {
+            let by = |by: GroupBy, limit| HistoryWanted {
+                q: (!asked.filter.is_empty()).then(|| asked.filter.clone()),
+                group_by: Some(by.word().to_owned()),
+                limit: Some(limit),
+                ..HistoryWanted::default()
+            };
+            let answers = async {
+                let all = rest.analytics(&by(asked.by, GROUPS)).await?;
+                let days = rest.analytics(&by(GroupBy::Day, DAYS)).await?;
+                Ok::<_, CallError>((all, days.groups))
+            };
+            let answered = answers.await.map_err(|error| error.to_string());
+            Event::Analysed(asked.number, answered)
+        });
+    }
+
+    /// Asks what the daemon's store has.
+    pub(super) fn ask_store(&mut self) {
+        let rest = self.rest.clone();
+        self.question(2, async move {
+            Event::Store(rest.store().await.map_err(|error| error.to_string()))
+        });
+    }
+
+    fn question(&mut self, kind: usize, answer: impl Future<Output = Event> + Send + 'static) {
+        let to = self.answers.0.clone();
+        let asked = tokio::spawn(async move {
+            // Nobody to hear it: the screen is gone.
+            let _ = to.send(answer.await).await;
+        });
+        if let Some(former) = self.questions[kind].replace(asked) {
+            former.abort();
+        }
     }
 
     /// Tries to connect at once.
@@ -132,6 +195,7 @@ impl Network {
             News::Link(link::Event::State(state)) => Some(Event::Link(self.state(state))),
             News::Link(link::Event::Message(message)) => self.message(message),
             News::Log(piece) => Some(Event::Log(piece)),
+            News::Answer(event) => Some(event),
         }
     }
 

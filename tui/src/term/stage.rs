@@ -222,6 +222,9 @@ impl Stage {
                 }
                 Effect::ReadLog(id) => self.network.read_log(id),
                 Effect::LeaveLog => self.network.leave_log(),
+                Effect::Search(search) => self.network.search(search),
+                Effect::Analyse(asked) => self.network.analyse(asked),
+                Effect::AskStore => self.network.ask_store(),
                 Effect::Copy(text) => {
                     let backend = self.terminal.backend_mut();
                     backend.copy(&text).map_err(Error::Terminal)?;
@@ -253,8 +256,10 @@ impl Stage {
             }
             // News ask for nothing else.
             for effect in effects {
-                if let Effect::Notify(text) = effect {
-                    self.notify(&text)?;
+                match effect {
+                    Effect::Notify(text) => self.notify(&text)?,
+                    Effect::AskStore => self.network.ask_store(),
+                    _ => {}
                 }
             }
         }

@@ -12,11 +12,12 @@ use super::cell;
 use super::theme::Theme;
 use crate::app::act::{self, Verb};
 use crate::app::link::State;
+use crate::app::typing;
 use crate::app::{App, Mode};
 use crate::keymap::{self, Action, Binding, Context};
 
 pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) {
-    if let (Mode::Typing(_), Some(mistake)) = (&app.mode, app.filters.mistake()) {
+    if let (Mode::Typing(_), Some(mistake)) = (&app.mode, typing::mistake(app)) {
         cell::put(buffer, area, &mistake.to_string(), theme.bad(), theme);
         return;
     }
@@ -42,9 +43,13 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) {
         }
         at = one(buffer, at, &hint.0, hint.1, theme);
     }
-    if context == Context::Typing {
-        let example = "status:failed  user:ann  progress>50  -word";
-        cell::put(buffer, at, example, theme.faint(), theme);
+    if let Mode::Typing(typing) = &app.mode {
+        let offered = typing.offered.as_ref();
+        let text = offered.map_or_else(
+            || "status:failed  user:ann  progress>50  -word".to_owned(),
+            |offered| offered.words.join("  "),
+        );
+        cell::put(buffer, at, &text, theme.faint(), theme);
     }
 }
 
@@ -66,7 +71,7 @@ fn shifted(at: Rect, by: u16) -> Rect {
 
 /// The word of a key for the present moment; `None` if the key would do nothing now.
 fn word(app: &App, row: &Binding) -> Option<&'static str> {
-    let job = app.chosen();
+    let (job, context) = (app.chosen(), app.context());
     let can = |verb: Verb| job.is_some_and(|job| act::objection(app, job, verb).is_none());
     match row.action {
         Action::Pause => {
@@ -76,18 +81,29 @@ fn word(app: &App, row: &Binding) -> Option<&'static str> {
         Action::Cancel => can(Verb::Cancel).then_some(row.word),
         Action::Retry => can(Verb::Retry).then_some(row.word),
         Action::Raise => can(Verb::Priority(0)).then_some(row.word),
-        Action::Mark if app.context() == Context::List => job.map(|_| row.word),
+        Action::Mark if context == Context::List => job.map(|_| row.word),
         Action::Open | Action::Log => job.map(|_| row.word),
-        Action::Filter => (!app.mirror.is_empty()).then_some(row.word),
+        Action::Past => {
+            let elsewhere = matches!(context, Context::List | Context::Figures);
+            (elsewhere && app.link.is_up()).then_some(row.word)
+        }
+        Action::Figures => (context == Context::Past).then_some(row.word),
+        Action::Filter if context == Context::List => (!app.mirror.is_empty()).then_some(row.word),
         Action::Reconnect => {
             matches!(app.link.state, State::Waiting { .. }).then_some("reconnect now")
         }
-        Action::Back if app.context() == Context::List => {
-            app.filters.is_set().then_some("clear filter")
+        Action::Back if context == Context::List => match () {
+            () if app.marks.count() > 0 => Some("unmark"),
+            () if app.frozen.is_some() => Some("unfreeze"),
+            () if app.filters.is_set() => Some("clear filter"),
+            () => None,
+        },
+        Action::Back if context == Context::Past && !app.past.text.is_empty() => {
+            Some("clear filter")
         }
         // In the detail Esc says it.
-        Action::Quit if matches!(app.context(), Context::Detail | Context::Log) => None,
-        Action::Yes | Action::No if app.context() == Context::Confirm => None,
+        Action::Quit if context != Context::List => None,
+        Action::Yes | Action::No if context == Context::Confirm => None,
         _ => Some(row.word),
     }
 }

@@ -18,7 +18,16 @@ use crate::app::link::State;
 pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) {
     let mut at = area;
     let said = said(app, theme);
-    if let Some(text) = said.forms.get(said.fitting(area.width)) {
+    // What is wrong with the store is said before where it is.
+    let trouble =
+        (app.keeper.trouble()).map(|trouble| format!("{} {trouble} (D)", theme.pick("⚠", "!")));
+    let aside = trouble
+        .as_deref()
+        .map_or(0, |text| cell::width(text) as u16 + 2);
+    if let Some(text) = said
+        .forms
+        .get(said.fitting(area.width.saturating_sub(aside)))
+    {
         // The name of the program is the first thing to go.
         if area.width >= 48 {
             let name = Rect { width: 6, ..at };
@@ -27,13 +36,15 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) {
             at.width -= 8;
         }
         let taken = cell::put(buffer, at, text, said.style, theme);
-        if app.settings.read_only && at.width > taken + 14 {
-            let at = Rect {
-                x: at.x + taken + 2,
-                width: at.width - taken - 2,
-                ..at
-            };
-            cell::put(buffer, at, "read-only", theme.warning(), theme);
+        at.x += (taken + 2).min(at.width);
+        at.width = at.width.saturating_sub(taken + 2);
+        if app.settings.read_only && at.width > 12 {
+            let taken = cell::put(buffer, at, "read-only", theme.warning(), theme);
+            at.x += taken + 2;
+            at.width = at.width.saturating_sub(taken + 2);
+        }
+        if let Some(text) = trouble {
+            cell::put(buffer, at, &text, theme.bad(), theme);
         }
     }
 }

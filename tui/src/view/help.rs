@@ -16,7 +16,7 @@ use super::dialog::centred;
 use super::theme::Theme;
 use super::{cell, format};
 use crate::app::{App, Screen};
-use crate::keymap::{self, Binding, Context, Group};
+use crate::keymap::{self, Binding, Group};
 
 const KEYS: usize = 16;
 const FILTERS: &str = "Filters: words, \"two words\", status: type: user: tag: host: queue: health: name: error: id:, \
@@ -51,6 +51,9 @@ pub(super) fn draw(
         Screen::List => " Keys of the list ",
         Screen::Detail(_) => " Keys of a job's detail ",
         Screen::Log => " Keys of a log ",
+        Screen::Past => " Keys of the history ",
+        Screen::Figures(_) => " Keys of the figures ",
+        Screen::Daemon(_) => " Keys of the daemon's page ",
     };
     let block = Block::bordered()
         .border_set(theme.border())
@@ -65,11 +68,7 @@ pub(super) fn draw(
 }
 
 fn lines(app: &App, width: usize, theme: Theme) -> Vec<Line<'static>> {
-    let context = match app.screen {
-        Screen::List => Context::List,
-        Screen::Detail(_) => Context::Detail,
-        Screen::Log => Context::Log,
-    };
+    let context = app.ground_context();
     let mut lines = Vec::new();
     for group in Group::ALL {
         let rows: Vec<_> = keymap::of(context)

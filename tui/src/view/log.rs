@@ -79,7 +79,7 @@ pub(super) fn place(log: &Log, room: usize) -> String {
 }
 
 fn title(app: &App, log: &Log, buffer: &mut Buffer, at: Rect, theme: Theme) {
-    let Some(job) = app.mirror.get(log.job) else {
+    let Some(job) = app.job(log.job) else {
         cell::put(
             buffer,
             at,

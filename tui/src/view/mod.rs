@@ -15,6 +15,7 @@ use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
+use ratatui::text::Line;
 
 use crate::app::{App, Mode, Screen, Shown};
 
@@ -22,15 +23,20 @@ mod bar;
 mod cell;
 mod chooser;
 mod columns;
+mod daemon;
 mod detail;
 mod dialog;
 mod empty;
+mod figures;
 mod footer;
 pub(crate) mod format;
 mod header;
 mod help;
 mod list;
 mod log;
+mod palette;
+mod past;
+pub(crate) mod plot;
 mod status_line;
 mod tabs;
 mod theme;
@@ -60,24 +66,30 @@ struct Layout {
 /// Draws the whole screen.
 pub(crate) fn draw(app: &App, frame: &mut Frame<'_>) -> Shown {
     let theme = Theme::of(app);
-    let at = arrange(frame.area(), app.screen, app.mirror.is_empty());
+    let empty = match app.screen {
+        Screen::Past => app.past.jobs.is_empty(),
+        _ => app.mirror.is_empty(),
+    };
+    let at = arrange(frame.area(), app.screen, empty);
     let buffer = frame.buffer_mut();
     let mut shown = app.shown;
     header::draw(app, buffer, at.header, theme);
-    if !app.mirror.is_empty() {
-        tabs::draw(app, buffer, at.tabs, theme);
-    }
-    if let Screen::List = app.screen {
-        shown.rows = list::draw(app, buffer, at.list, theme);
+    tabs::draw(app, buffer, at.tabs, theme);
+    match app.screen {
+        Screen::List => shown.rows = list::draw(app, buffer, at.list, theme),
+        Screen::Past => shown.rows = past::draw(app, buffer, at.list, theme),
+        Screen::Figures(scroll) => {
+            shown.page = figures::draw(app, scroll, buffer, at.list, theme);
+        }
+        Screen::Daemon(scroll) => shown.page = daemon::draw(app, scroll, buffer, at.list, theme),
+        Screen::Log => shown.log = log::draw(app, buffer, at.list, theme),
+        Screen::Detail(_) => {}
     }
     if let Some(area) = at.detail {
         let seen = detail::draw(app, buffer, area, theme);
         if let Screen::Detail(_) = app.screen {
             shown.detail = seen;
         }
-    }
-    if let Screen::Log = app.screen {
-        shown.log = log::draw(app, buffer, at.list, theme);
     }
     if app.link.lost_at().is_some() {
         fade(buffer, at);
@@ -88,12 +100,23 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>) -> Shown {
         Mode::Browse | Mode::Typing(_) => {}
         Mode::Confirm(question) => dialog::draw(app, question, frame, theme),
         Mode::Columns(at) => chooser::draw(app, *at, frame, theme),
+        Mode::Palette(palette) => palette::draw(app, palette, frame, theme),
         Mode::Help(scroll) => shown.help = help::draw(app, *scroll, frame, theme),
     }
     if let (Some(cursor), Mode::Typing(_)) = (cursor, &app.mode) {
         frame.set_cursor_position(cursor);
     }
     shown
+}
+
+/// Draws a page of lines, from one on; returns how many there are and how many were seen.
+fn page(lines: &[Line<'_>], scroll: usize, buffer: &mut Buffer, area: Rect) -> (usize, usize) {
+    let seen = usize::from(area.height);
+    let scroll = scroll.min(lines.len().saturating_sub(seen));
+    for (nth, line) in lines.iter().skip(scroll).take(seen).enumerate() {
+        buffer.set_line(area.x, area.y + nth as u16, line, area.width);
+    }
+    (lines.len(), seen)
 }
 
 /// The picture is old: everything that is of the jobs steps back.
@@ -140,9 +163,9 @@ fn arrange(area: Rect, screen: Screen, empty: bool) -> Layout {
     };
     let (list, detail) = match screen {
         Screen::Detail(_) => (Rect { height: 0, ..body }, Some(body)),
-        Screen::Log => (body, None),
-        Screen::List if empty => (body, None),
-        Screen::List => split(area, body),
+        Screen::Log | Screen::Figures(_) | Screen::Daemon(_) => (body, None),
+        Screen::List | Screen::Past if empty => (body, None),
+        Screen::List | Screen::Past => split(area, body),
     };
     Layout {
         header,

@@ -13,6 +13,7 @@ use super::theme::Theme;
 use super::{cell, format, header};
 use crate::app::link::State;
 use crate::app::toast::Tone;
+use crate::app::typing::{self, in_force};
 use crate::app::{App, Mode, Screen};
 
 /// Draws the line; returns where the input's cursor is, if there is one.
@@ -37,8 +38,8 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) -> 
         };
         let text = format!("{mark}{}", toast.text);
         cell::put(buffer, at, &text, theme.tone(toast.tone), theme);
-    } else if app.filters.is_typed() {
-        let text = format!("/{}", app.filters.text());
+    } else if !in_force(app).is_empty() {
+        let text = format!("/{}", in_force(app));
         cell::put(buffer, at, &text, theme.title(), theme);
     } else if let State::Waiting { reason, .. } = &app.link.state
         && !app.mirror.is_empty()
@@ -57,6 +58,19 @@ fn count(app: &App) -> String {
     {
         let first = scroll.min(lines - seen);
         return format!("lines {}-{} of {lines} (j k)", first + 1, first + seen);
+    }
+    match app.screen {
+        Screen::Past => return super::past::count(app),
+        Screen::Figures(scroll) | Screen::Daemon(scroll) => {
+            let (lines, seen) = app.shown.page;
+            let first = scroll.min(lines.saturating_sub(seen));
+            return if lines > seen {
+                format!("lines {}-{} of {lines} (j k)", first + 1, first + seen)
+            } else {
+                String::new()
+            };
+        }
+        _ => {}
     }
     if let (Screen::Log, Some(log)) = (app.screen, &app.log) {
         return super::log::place(log, app.shown.log.1);
@@ -120,7 +134,7 @@ fn mark_mistake(
     at: Rect,
     theme: Theme,
 ) {
-    let Some(mistake) = app.filters.mistake() else {
+    let Some(mistake) = typing::mistake(app) else {
         return;
     };
     let upto = |end: usize| {

@@ -9,14 +9,25 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::cell;
 use super::theme::Theme;
-use crate::app::App;
+use super::{cell, figures, past};
+use crate::app::{App, Ground, Screen};
 
 /// One tab: its text and how it looks.
 type Tab = (String, Style);
 
 pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) {
+    let title = match (app.screen, app.ground) {
+        (Screen::Past, _) | (Screen::Detail(_) | Screen::Log, Ground::Past) => past::title(app),
+        (Screen::Figures(_), _) => figures::title(app),
+        (Screen::Daemon(_), _) => "the daemon and its store".to_owned(),
+        _ if app.mirror.is_empty() => return,
+        _ => return statuses(app, buffer, area, theme),
+    };
+    cell::put(buffer, area, &title, theme.title(), theme);
+}
+
+fn statuses(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) {
     let kind = app.filters.job_type.as_ref();
     let kind = kind.map(|kind| format!("type {kind}"));
     let beside = kind.as_ref().map_or(0, |kind| cell::width(kind) + 3);

@@ -55,6 +55,11 @@ impl Theme {
         }
     }
 
+    /// Whether only ASCII may be drawn.
+    pub(super) const fn is_ascii(self) -> bool {
+        self.ascii
+    }
+
     /// What a cut text ends in.
     pub(super) fn ellipsis(self) -> &'static str {
         self.pick("…", "~")

@@ -10,6 +10,7 @@ mod connection;
 mod filtering;
 mod log;
 mod order;
+mod past;
 pub(crate) mod person;
 
 use person::{Person, job};

@@ -43,7 +43,7 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) -> 
     let seen = usize::from(inner.height);
     let scroll = match app.screen {
         Screen::Detail(scroll) => scroll.min(lines.len().saturating_sub(seen)),
-        Screen::List | Screen::Log => 0,
+        _ => 0,
     };
     for (nth, line) in lines.iter().skip(scroll).take(seen).enumerate() {
         buffer.set_line(inner.x, inner.y + nth as u16, line, inner.width);
@@ -55,10 +55,10 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) -> 
 fn frame(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) -> Rect {
     let block = match app.screen {
         Screen::Detail(_) => Block::new(),
-        Screen::List if area.x > 0 => Block::new()
+        Screen::List | Screen::Past if area.x > 0 => Block::new()
             .borders(Borders::LEFT)
             .padding(Padding::horizontal(1)),
-        Screen::List | Screen::Log => Block::new().borders(Borders::TOP),
+        _ => Block::new().borders(Borders::TOP),
     };
     let block = block.border_set(theme.border()).border_style(theme.faint());
     let inner = block.inner(area);

@@ -1,6 +1,7 @@
 //! Screens as text: what a person would see, at several sizes and in every state worth seeing.
 
 use jobtop_core::Status;
+use jobtop_core::proto::history::{AnalyticsAnswer, Group, HistoryAnswer};
 use jobtop_core::proto::view::View;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -159,6 +160,109 @@ fn groups_marks_and_chosen_columns() {
     insta::assert_snapshot!("columns_80x24", screen(&mut person, 80, 24));
     person.press("Esc * x");
     insta::assert_snapshot!("question_many_80x24", screen(&mut person, 80, 24));
+}
+
+/// A history of some jobs, as the daemon answers.
+fn with_history() -> Person {
+    let mut person = Person::with(many());
+    let mut jobs = many();
+    jobs.retain(|job| job.status.is_final());
+    person.press("H");
+    let found = HistoryAnswer {
+        jobs,
+        next_cursor: Some("more".to_owned()),
+        indexed_from: None,
+    };
+    person.happen(Event::Found(1, Ok(found)));
+    person
+}
+
+#[test]
+fn the_history_at_every_size() {
+    for (width, height) in [(40, 12), (60, 12), (80, 24), (120, 24), (160, 30)] {
+        let mut person = with_history();
+        insta::assert_snapshot!(
+            format!("history_{width}x{height}"),
+            screen(&mut person, width, height)
+        );
+    }
+    let mut person = with_history();
+    person.press("/");
+    person.write("status:failed or");
+    insta::assert_snapshot!("history_typing_80x12", screen(&mut person, 80, 12));
+}
+
+fn group(key: &str, total: u64, failed: u64) -> Group {
+    serde_json::from_value(serde_json::json!({
+        "key": key, "total": total, "completed": total - failed, "failed": failed, "cancelled": 0,
+        "successRate": (total - failed) as f64 / total as f64,
+        "activeSeconds": {"p50": 41.2, "p90": 70.0, "p99": 0.125},
+        "itemsPerSecond": 4035.4,
+        "steps": [{"name": "Processing data", "p50": 32.0}, {"name": "Validating", "p50": 1.0}],
+    }))
+    .unwrap()
+}
+
+#[test]
+fn figures_at_every_size() {
+    let answer = || {
+        AnalyticsAnswer {
+        groups: vec![group("csv_processing", 12_345, 240), group("日本語の処理", 7, 3)],
+        errors: serde_json::from_value(serde_json::json!([{
+            "pattern": "row # of <path>: expected # columns", "count": 201,
+            "example": "row 1,204 of /data/orders-7.csv: expected 7 columns", "lastSeen": at(-7_200),
+        }]))
+        .unwrap(),
+        indexed_from: None,
+    }
+    };
+    let days = || {
+        vec![
+            group("2026-11-20", 4, 1),
+            group("2026-11-22", 90, 0),
+            group("2026-11-24", 30, 12),
+        ]
+    };
+    for (width, height) in [(40, 12), (60, 12), (80, 24), (120, 24)] {
+        let mut person = Person::with(many());
+        person.press("A");
+        person.happen(Event::Analysed(1, Ok((answer(), days()))));
+        insta::assert_snapshot!(
+            format!("figures_{width}x{height}"),
+            screen(&mut person, width, height)
+        );
+    }
+}
+
+#[test]
+fn a_hurt_store_is_said_at_the_top_and_told_on_the_page_of_the_daemon() {
+    let store = serde_json::from_value(serde_json::json!({
+        "records": 12_345, "periods": 30, "liveBytes": 12_000_000, "diskBytes": 20_000_000,
+        "lastCompaction": at(-600), "indexed": true, "state": "no_room",
+        "reason": "the disk is full: new jobs are refused until there is room, what is under way goes on",
+        "damage": ["history/1795478400000-86400000/endings: 100 bytes from 2000 on are damaged, and the jobs in them are lost"],
+    }))
+    .unwrap();
+    let mut person = Person::with(many());
+    person.happen(Event::Store(Ok(store)));
+    for (width, height) in [(60, 12), (100, 12)] {
+        insta::assert_snapshot!(
+            format!("hurt_{width}x{height}"),
+            screen(&mut person, width, height)
+        );
+    }
+    person.press("D");
+    insta::assert_snapshot!("daemon_80x24", screen(&mut person, 80, 24));
+}
+
+#[test]
+fn actions_by_their_names() {
+    let mut person = Person::with(many());
+    person.press(":");
+    person.write("job");
+    person.press("Down");
+    insta::assert_snapshot!("palette_80x24", screen(&mut person, 80, 24));
+    insta::assert_snapshot!("palette_40x12", screen(&mut person, 40, 12));
 }
 
 #[test]
@@ -327,7 +431,9 @@ fn the_chosen_row_is_reversed_and_an_old_picture_is_dim() {
 fn any_size_can_be_drawn() {
     for width in [1, 2, 5, 19, 20, 47, 59, 100, 139, 140, 250] {
         for height in [1, 2, 3, 4, 5, 7, 8, 11, 31, 32, 80] {
-            for keys in ["", "Enter", "?", "x", "/", "b", "c", "* x"] {
+            for keys in [
+                "", "Enter", "?", "x", "/", "b", "c", "* x", ":", "H", "A", "D",
+            ] {
                 let mut person = Person::with(many());
                 if !keys.is_empty() {
                     person.press(keys);

@@ -1,0 +1,98 @@
+//! Figures about the jobs that have ended: how they end, how long they take, what goes wrong, day by day.
+
+use jobtop_core::proto::history::{AnalyticsAnswer, Group, GroupBy};
+
+use super::past::Standing;
+use super::{App, Effect, Screen};
+use crate::keymap::Action;
+
+/// The figures on the screen.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Figures {
+    /// What the jobs are grouped by.
+    pub(crate) by: GroupBy,
+    /// The groups, and what went wrong.
+    pub(crate) answer: AnalyticsAnswer,
+    /// The same jobs day by day.
+    pub(crate) days: Vec<Group>,
+    /// How the question stands.
+    pub(crate) standing: Standing,
+    asked: u64,
+}
+
+/// A question about finished jobs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Analyse {
+    /// Its number.
+    pub(crate) number: u64,
+    /// Which jobs.
+    pub(crate) filter: String,
+    /// What they are grouped by.
+    pub(crate) by: GroupBy,
+}
+
+/// Opens the figures about the jobs that the filter of the history lets through.
+pub(super) fn open(app: &mut App) -> Vec<Effect> {
+    if let Screen::Figures(_) = app.screen {
+        super::past::leave(app);
+        return Vec::new();
+    }
+    app.screen = Screen::Figures(0);
+    ask(app)
+}
+
+/// Asks again: the filter or the grouping is another one.
+pub(super) fn ask(app: &mut App) -> Vec<Effect> {
+    let figures = &mut app.figures;
+    figures.asked += 1;
+    figures.standing = Standing::Asked;
+    vec![Effect::Analyse(Analyse {
+        number: figures.asked,
+        filter: app.past.text.clone(),
+        by: figures.by,
+    })]
+}
+
+/// Takes an answer over.
+pub(super) fn analysed(
+    app: &mut App,
+    number: u64,
+    result: Result<(AnalyticsAnswer, Vec<Group>), String>,
+) {
+    let figures = &mut app.figures;
+    if number != figures.asked {
+        return;
+    }
+    match result {
+        Ok((answer, days)) => {
+            figures.answer = answer;
+            figures.days = days;
+            figures.standing = Standing::There;
+        }
+        Err(words) => figures.standing = Standing::Refused(words),
+    }
+}
+
+/// Groups by the next.
+pub(super) fn turn(app: &mut App) -> Vec<Effect> {
+    let all = GroupBy::ALL;
+    let at = all.iter().position(|by| *by == app.figures.by).unwrap_or(0);
+    app.figures.by = all[(at + 1) % all.len()];
+    app.screen = Screen::Figures(0);
+    ask(app)
+}
+
+/// Where a page of so many lines is after a key, of which so many are seen.
+pub(super) fn scrolled(scroll: usize, (lines, seen): (usize, usize), action: Action) -> usize {
+    let last = lines.saturating_sub(seen);
+    let page = seen.max(1);
+    let to = match action {
+        Action::Up => scroll.saturating_sub(1),
+        Action::Down => scroll + 1,
+        Action::PageUp => scroll.saturating_sub(page),
+        Action::PageDown => scroll + page,
+        Action::Top => 0,
+        _ => last,
+    };
+    to.min(last)
+}
