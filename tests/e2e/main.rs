@@ -4,6 +4,7 @@ mod bad_input;
 mod commands;
 mod crowds;
 mod feed;
+mod follow;
 mod guard;
 mod harness_itself;
 mod history;

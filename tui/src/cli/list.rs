@@ -1,4 +1,4 @@
-//! `jobtop ls`: the jobs of the live set, filtered as `q=` filters them.
+//! `jobtop ls`: the jobs of the live set, filtered as `q=` filters them; with `--follow` what becomes of them.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ use jobtop_core::proto::view::View;
 use crate::cli::print::colour::Paint;
 use crate::cli::print::table::{self, Cell, Column};
 use crate::cli::print::{self, words};
-use crate::cli::{Color, Global, mistake, target};
+use crate::cli::{Color, Global, follow, mistake, target};
 use crate::clock;
 use crate::exit::Failure;
 use crate::view::format;
@@ -26,6 +26,9 @@ pub(crate) struct Args {
     /// At most this many, the newest first
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = mistake::whole(1..=u64::MAX, "a whole number, 1 or more"))]
     limit: Option<u64>,
+    /// Go on: a line for every change of state, until Ctrl-C; for screen readers, logs and tee
+    #[arg(long, conflicts_with_all = ["json", "limit"])]
+    follow: bool,
     #[command(flatten)]
     form: Form,
 }
@@ -66,6 +69,12 @@ impl Form {
 /// Prints the jobs.
 pub(crate) async fn main(args: &Args, global: &Global) -> Result<ExitCode, Failure> {
     let filter = args.filter.join(" ");
+    if args.follow {
+        let rest = target::rest(global)?;
+        let paint = Paint::of_stdout(global.color);
+        follow::main(&rest, &filter, args.form.shape(), paint).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let filtered = !filter.trim().is_empty();
     let wanted = ListJobs {
         q: filtered.then_some(filter),

@@ -15,6 +15,7 @@ mod act;
 mod completions;
 pub(crate) mod daemon;
 mod demo;
+mod follow;
 mod history;
 mod ids;
 pub(crate) mod interrupts;
