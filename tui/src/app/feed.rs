@@ -31,7 +31,8 @@ pub(super) fn take(app: &mut App, message: &Message) -> Option<Effect> {
     match changed {
         Changed::Nothing => None,
         Changed::Job(id) => {
-            if app.mirror.get(id).is_some() {
+            if let Some(job) = app.mirror.get(id) {
+                app.paces.note(job, app.now.mono);
                 app.heard.insert(id, app.now.wall);
             } else {
                 app.heard.remove(&id);
@@ -41,6 +42,7 @@ pub(super) fn take(app: &mut App, message: &Message) -> Option<Effect> {
         }
         Changed::All => {
             app.heard.retain(|id, _| app.mirror.get(*id).is_some());
+            app.paces.keep(|id| app.mirror.get(id).is_some());
             app.rows.spoil();
             None
         }

@@ -30,6 +30,7 @@ pub(crate) mod keeper;
 pub(crate) mod link;
 pub(crate) mod log;
 pub(crate) mod marks;
+pub(crate) mod pace;
 pub(crate) mod palette;
 pub(crate) mod past;
 pub(crate) mod rows;
@@ -53,6 +54,7 @@ use keeper::Keeper;
 use link::Link;
 use log::Log;
 use marks::Marks;
+use pace::Paces;
 use palette::Palette;
 use past::Past;
 use rows::Rows;
@@ -71,6 +73,8 @@ pub(crate) struct App {
     pub(crate) mirror: Mirror,
     /// When each job was last heard of: figures of running jobs go on from there.
     pub(crate) heard: HashMap<JobId, Timestamp>,
+    /// How fast they went lately.
+    pub(crate) paces: Paces,
     /// Which jobs are listed, in which order, and where the cursor is.
     pub(crate) rows: Rows,
     /// What is let through to the list.
@@ -185,6 +189,7 @@ impl App {
             link: Link::new(),
             mirror: Mirror::new(),
             heard: HashMap::new(),
+            paces: Paces::default(),
             rows: Rows::default(),
             filters: Filters::default(),
             arrangement: settings.arrangement.clone(),

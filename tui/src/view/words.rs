@@ -50,6 +50,17 @@ pub(super) fn remaining(app: &App, job: &View) -> Option<u64> {
     Some(at.ms_since(app.clock()))
 }
 
+/// Between which times its end is expected, where that is told.
+pub(super) fn range(app: &App, job: &View) -> Option<String> {
+    let metrics = &job.metrics;
+    let (low, high) = (
+        metrics.estimated_completion_low?,
+        metrics.estimated_completion_high?,
+    );
+    let to_go = |at: jobtop_core::Timestamp| format::to_go(at.ms_since(app.clock()));
+    Some(format!("{} to {}", to_go(low), to_go(high)))
+}
+
 /// Percent done; full is said of nothing that has not completed.
 pub(super) fn progress(job: &View) -> f64 {
     if job.status == Status::Completed {

@@ -106,6 +106,9 @@ pub struct View {
     #[serde(deserialize_with = "names")]
     pub steps: Arc<[Arc<str>]>,
     pub current_step: u32,
+    /// Active seconds of each step that was left, by its index.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub step_seconds: Vec<f64>,
     pub message: Option<Arc<str>>,
     pub progress_source: Option<Arc<str>>,
     pub metrics: Metrics,
@@ -190,6 +193,9 @@ impl Job {
             finished_at: patch.finished_at,
             steps: patch.steps,
             current_step: patch.current_step,
+            step_seconds: (self.state.laps.spent_ms().iter())
+                .map(|ms| *ms as f64 / 1000.0)
+                .collect(),
             message: patch.message,
             progress_source: patch.progress_source,
             metrics: patch.metrics,
@@ -269,6 +275,10 @@ impl Job {
 impl View {
     /// Brings this view up to the patch. Whether it is newer is the caller's question.
     pub fn apply(&mut self, patch: Patch) {
+        let ends = patch.status.is_final() && !self.status.is_final();
+        if ends || patch.current_step != self.current_step {
+            self.leave_step(patch.metrics.active_seconds);
+        }
         let Patch {
             status,
             progress,
@@ -305,6 +315,24 @@ impl View {
         self.error = error;
         self.error_detail = error_detail;
         self.revision = revision;
+    }
+
+    /// Active seconds of the current step so far, when those of the job are so many in all.
+    #[must_use]
+    pub fn in_step(&self, active_seconds: f64) -> f64 {
+        (active_seconds - self.step_seconds.iter().sum::<f64>()).max(0.0)
+    }
+
+    /// What passed since the last step was left belongs to the one that is left now: a patch does not say it.
+    fn leave_step(&mut self, active_seconds: f64) {
+        let (step, passed) = (self.current_step as usize, self.in_step(active_seconds));
+        // A step beyond the last one is none, whatever a message says.
+        if step < self.steps.len() {
+            if self.step_seconds.len() <= step {
+                self.step_seconds.resize(step + 1, 0.0);
+            }
+            self.step_seconds[step] += passed;
+        }
     }
 
     /// The name of the current step.

@@ -325,3 +325,27 @@ fn figures_are_null_until_there_is_something_to_count() {
     let rate = view(&job, 7_200_000).metrics.items_per_second.unwrap();
     assert!(rate > 0.000_138 && rate < 0.000_139, "{rate}");
 }
+
+#[test]
+fn a_view_says_how_long_each_step_took_and_so_does_one_that_is_patched() {
+    let mut job = running();
+    let mut patched = job.view(at(0).mono);
+    for (ms, json) in [
+        (2_000, r#"{"step": 1}"#),
+        (2_500, r#"{"progress": 10}"#),
+        (3_000, r#"{"step": 3}"#),
+        (7_000, r#"{"step": 1}"#),
+    ] {
+        job.report(&report(json), at(ms)).unwrap();
+        patched.apply(job.patch(at(ms).mono));
+    }
+    assert_eq!(job.view(at(7_500).mono).step_seconds, [2.0, 1.0, 0.0, 4.0]);
+    assert!((patched.in_step(7.5) - 0.5).abs() < 1e-9);
+    job.complete(at(8_000)).unwrap();
+    patched.apply(job.patch(at(8_000).mono));
+    // What was left to the end belongs to the step in which it ended, also when that is another one.
+    let whole = job.view(at(9_000).mono);
+    assert_eq!(patched.step_seconds.iter().sum::<f64>(), 8.0);
+    assert_eq!(whole.step_seconds.iter().sum::<f64>(), 8.0);
+    assert_eq!(patched.step_seconds, whole.step_seconds);
+}

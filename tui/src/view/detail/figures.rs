@@ -5,7 +5,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::super::theme::Theme;
-use super::super::{cell, format, words};
+use super::super::{cell, format, plot, words};
 use crate::app::App;
 
 const LABEL: usize = 10;
@@ -31,6 +31,18 @@ pub(super) fn lines(app: &App, job: &View, width: usize, theme: Theme) -> Vec<Li
     }
     if let Some(rate) = words::rate(job) {
         say("rate", rate, plain);
+    }
+    let lately = app.paces.of(job.id);
+    let room = width.saturating_sub(LABEL).min(40);
+    let lately = &lately[lately.len().saturating_sub(room)..];
+    let most = lately.iter().max().copied().unwrap_or(0);
+    if most > 0 && lately.len() > 1 {
+        let signs = if theme.is_ascii() {
+            plot::ASCII
+        } else {
+            plot::BLOCKS
+        };
+        say("lately", plot::spark(lately, most, &signs), theme.good());
     }
     if metrics.error_count > 0 {
         let share = metrics

@@ -72,11 +72,11 @@ fn lines(app: &App, job: &View, width: usize, theme: Theme) -> Vec<Line<'static>
     lines.push(Line::raw(""));
     if width >= TWO_COLUMNS_FROM {
         let left = (width * 2 / 5).min(44);
-        let steps = steps(job, left - 2, theme);
+        let steps = steps(app, job, left - 2, theme);
         let figures = figures::lines(app, job, width - left, theme);
         lines.extend(beside(steps, &figures, left));
     } else {
-        lines.extend(steps(job, width, theme));
+        lines.extend(steps(app, job, width.min(44), theme));
         lines.push(Line::raw(""));
         lines.extend(figures::lines(app, job, width, theme));
     }
@@ -145,7 +145,9 @@ fn when(app: &App, job: &View, theme: Theme) -> String {
             (Some(0), _) => "done any moment".to_owned(),
             (Some(_), Some(at)) => {
                 let at = format::moment(at, app.clock(), &app.settings.zone);
-                format!("{short} to go, done about {at}")
+                let range =
+                    words::range(app, job).map_or_else(String::new, |range| format!(" ({range})"));
+                format!("{short} to go{range}, done about {at}")
             }
             _ => "no idea yet when it will be done".to_owned(),
         },
@@ -156,7 +158,8 @@ fn when(app: &App, job: &View, theme: Theme) -> String {
     }
 }
 
-fn steps(job: &View, width: usize, theme: Theme) -> Vec<Line<'static>> {
+/// The steps, each with the time that was worked on it.
+fn steps(app: &App, job: &View, width: usize, theme: Theme) -> Vec<Line<'static>> {
     let current = job.current_step as usize;
     let count = job.steps.len();
     let mut lines = vec![Line::styled(
@@ -178,12 +181,30 @@ fn steps(job: &View, width: usize, theme: Theme) -> Vec<Line<'static>> {
             std::cmp::Ordering::Less => Style::new(),
             std::cmp::Ordering::Greater => theme.faint(),
         };
+        let took = step_time(app, job, nth).unwrap_or_default();
+        let room = width.saturating_sub(2 + cell::width(&took) + usize::from(!took.is_empty()));
+        let name = cell::fit(step, room, theme);
+        let gap = width.saturating_sub(2 + cell::width(&name) + cell::width(&took));
         lines.push(Line::from(vec![
             Span::styled(format!("{mark} "), style),
-            Span::styled(cell::fit(step, width.saturating_sub(2), theme), text),
+            Span::styled(name, text),
+            Span::styled(format!("{:gap$}{took}", ""), theme.faint()),
         ]));
     }
     lines
+}
+
+/// How long a step was worked on, or has been so far; nothing where that is not known.
+fn step_time(app: &App, job: &View, step: usize) -> Option<String> {
+    let left = job.step_seconds.get(step).copied().unwrap_or(0.0);
+    let is_now = step == job.current_step as usize && !job.status.is_final();
+    let now = if is_now && job.metrics.start_time.is_some() {
+        job.in_step(app.active_ms(job) as f64 / 1_000.0)
+    } else {
+        0.0
+    };
+    let all = left + now;
+    (all > 0.0).then(|| format::duration((all * 1_000.0) as u64))
 }
 
 /// Two blocks of lines side by side, the second beginning at column `left`.
