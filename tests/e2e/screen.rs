@@ -532,3 +532,38 @@ fn base64(bytes: &[u8]) -> String {
     }
     text
 }
+
+#[test]
+fn the_configuration_says_which_keys_do_what_and_mistakes_are_named() {
+    let home = Home::new();
+    let _daemon = with_history(&home);
+    let file = home.path().join("config/jobtop/config.toml");
+    std::fs::write(
+        &file,
+        "[keys]\nhistory = [\"F2\"]\n[screen]\nmouse = true\n",
+    )
+    .expect("a file");
+    let mut screen = screen(&home);
+    screen.wait_text("4 jobs");
+    // F2, as xterm says it.
+    screen.press("\x1bOQ");
+    screen.wait_text("jobs that have ended");
+    // A press of the mouse on the second row, and on it again.
+    for _ in 0..2 {
+        screen.press("\x1b[<0;5;5M\x1b[<0;5;5m");
+    }
+    screen.wait_text("FIGURES");
+    screen.press("qqq");
+    let left = screen.left();
+    assert_eq!((left.code, left.modes_restored), (0, true));
+
+    std::fs::write(&file, "[keys]\nhistry = [\"F2\"]\n").expect("a file");
+    let screen = Pty::start(&home, SIZE, &[&bins::jobtop().to_string_lossy()]);
+    let left = screen.left();
+    assert_eq!(left.code, 2);
+    let said = String::from_utf8_lossy(&left.raw).into_owned();
+    assert!(
+        said.contains("line 2") && said.contains("Did you mean history?"),
+        "{said}"
+    );
+}

@@ -246,6 +246,7 @@ const MAY: &[(&str, &[Room])] = &[
         &[
             ("app", &["keymap"]),
             ("view", &["app", "keymap"]),
+            ("config", &["app", "keymap", "exit"]),
             ("term", &["app", "view", "keymap", "clock", "exit"]),
             ("cli", &["*"]),
             ("main", &["*"]),

@@ -3,6 +3,7 @@
 mod app;
 mod cli;
 mod clock;
+mod config;
 mod exit;
 mod keymap;
 mod term;

@@ -16,6 +16,8 @@ use crate::keymap::Chord;
 pub(crate) enum Event {
     /// A key was pressed.
     Key(Chord),
+    /// The mouse was used.
+    Mouse(Pointed),
     /// Text was pasted.
     Paste(String),
     /// The daemon said something.
@@ -40,6 +42,17 @@ pub(crate) enum Event {
     Shown(Shown),
 }
 
+/// What the mouse did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Pointed {
+    /// The wheel was turned up.
+    Up,
+    /// The wheel was turned down.
+    Down,
+    /// It was pressed in that column and line of the screen.
+    At(u16, u16),
+}
+
 /// The daemon's answer to a request about a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
@@ -56,6 +69,8 @@ pub(crate) struct Answer {
 pub(crate) struct Shown {
     /// Rows of the list.
     pub(crate) rows: usize,
+    /// The line of the screen in which the first row is, and how many columns the list has.
+    pub(crate) list: (u16, u16),
     /// Lines that a job's detail has, and how many were seen.
     pub(crate) detail: (usize, usize),
     /// Lines that the help has, and how many were seen.

@@ -11,7 +11,7 @@ use jobtop_core::mirror::Mirror;
 use jobtop_core::proto::view::View;
 use jobtop_core::{JobId, JobType, Now, Status, Timestamp};
 
-use crate::keymap::Context;
+use crate::keymap::{Context, Keymap};
 
 pub(crate) mod act;
 pub(crate) mod arrange;
@@ -33,6 +33,7 @@ pub(crate) mod marks;
 pub(crate) mod pace;
 pub(crate) mod palette;
 pub(crate) mod past;
+mod pointing;
 pub(crate) mod rows;
 pub(crate) mod toast;
 pub(crate) mod typing;
@@ -42,7 +43,7 @@ mod wake;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use event::{Answer, Effect, Event, Shown};
+pub(crate) use event::{Answer, Effect, Event, Pointed, Shown};
 pub(crate) use update::update;
 
 use act::Asked;
@@ -122,10 +123,24 @@ pub(crate) struct Settings {
     pub(crate) ascii: bool,
     /// Whether nothing may be asked of the daemon.
     pub(crate) read_only: bool,
+    /// Which colours mean what.
+    pub(crate) colours: Colours,
+    /// The keys.
+    pub(crate) keys: Keymap,
     /// How the list is arranged at first.
     pub(crate) arrangement: Arrangement,
     /// Where the days and hours of the person looking begin.
     pub(crate) zone: jiff::tz::TimeZone,
+}
+
+/// Which colours mean what.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Colours {
+    /// The terminal's own sixteen: green is well, red is not.
+    #[default]
+    Terminal,
+    /// Blue is well, orange is not: told apart with any kind of colour vision.
+    Safe,
 }
 
 /// What fills the screen.

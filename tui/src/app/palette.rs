@@ -2,7 +2,7 @@
 
 use super::input::Input;
 use super::{App, Effect, Mode, browse, typing};
-use crate::keymap::{self, Action, Binding, Chord};
+use crate::keymap::{Action, Binding, Chord};
 
 /// What is typed, and which of the actions found is chosen.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -15,13 +15,14 @@ pub(crate) struct Palette {
 
 impl Palette {
     /// The actions of the present screen that have every word that was typed, in the order of the help.
-    pub(crate) fn found(&self, app: &App) -> Vec<&'static Binding> {
+    pub(crate) fn found<'a>(&self, app: &'a App) -> Vec<&'a Binding> {
         let words = self.input.text().to_lowercase();
         let has = |row: &&Binding| {
             let text = format!("{} {}", row.word, row.help).to_lowercase();
             words.split_whitespace().all(|word| text.contains(word))
         };
-        keymap::of(app.ground_context())
+        let keys = &app.settings.keys;
+        keys.of(app.ground_context())
             .filter(|row| !row.help.is_empty() && row.action != Action::Palette)
             .filter(has)
             .collect()
@@ -40,15 +41,16 @@ pub(super) fn key(
     action: Option<Action>,
     chord: Chord,
 ) -> Vec<Effect> {
-    let found = palette.found(app);
+    let found: Vec<_> = (palette.found(app).iter())
+        .map(|row| (row.action, row.chords.first().copied()))
+        .collect();
     let last = found.len().saturating_sub(1);
     match action {
         Some(Action::Accept) => {
             app.mode = Mode::Browse;
             let chosen = found.get(palette.at).copied();
-            return chosen.map_or_else(Vec::new, |row| {
-                let chord = row.chords.first().copied();
-                browse::key(app, row.action, chord.unwrap_or(chord_of_nothing()))
+            return chosen.map_or_else(Vec::new, |(action, first)| {
+                browse::key(app, action, first.unwrap_or(chord))
             });
         }
         Some(Action::Back) => {
@@ -69,8 +71,4 @@ pub(super) fn key(
     }
     app.mode = Mode::Palette(palette);
     Vec::new()
-}
-
-const fn chord_of_nothing() -> Chord {
-    Chord::char(' ')
 }

@@ -95,6 +95,15 @@ impl Past {
         }
     }
 
+    /// Puts the cursor there, if there is a job.
+    pub(super) fn choose(&mut self, at: usize) -> bool {
+        let is_there = at < self.jobs.len();
+        if is_there {
+            self.at = at;
+        }
+        is_there
+    }
+
     fn ask(&mut self, cursor: Option<String>) -> Vec<Effect> {
         self.asked += 1;
         self.goes_on = cursor.is_some();

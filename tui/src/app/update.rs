@@ -6,15 +6,16 @@ use super::rows::Make;
 use super::toast::{Toast, Tone};
 use super::{
     App, Counts, Effect, Event, Mode, act, browse, columns, confirm, feed, figures, help, keeper,
-    log, palette, past, typing,
+    log, palette, past, pointing, typing,
 };
-use crate::keymap::{self, Chord};
+use crate::keymap::Chord;
 
 /// Takes an event over and returns what the world is to do.
 pub(crate) fn update(app: &mut App, event: Event, now: Now) -> Vec<Effect> {
     app.now = now;
     match event {
         Event::Key(chord) => return key(app, chord),
+        Event::Mouse(pointed) => return pointing::at(app, pointed),
         Event::Paste(text) => {
             if let Mode::Typing(typing) = app.mode.clone() {
                 return typing::paste(app, typing, &text);
@@ -38,7 +39,7 @@ pub(crate) fn update(app: &mut App, event: Event, now: Now) -> Vec<Effect> {
 
 fn key(app: &mut App, chord: Chord) -> Vec<Effect> {
     app.rows.hold(app.now.mono);
-    let action = keymap::action(app.context(), chord);
+    let action = app.settings.keys.action(app.context(), chord);
     match app.mode.clone() {
         Mode::Typing(typing) => typing::key(app, typing, action, chord),
         Mode::Confirm(question) => confirm::key(app, question, action),

@@ -7,6 +7,7 @@ use jobtop_client::Endpoint;
 use jobtop_client::rest::Rest;
 
 use crate::cli::{Color, Global, block_on, daemon, list, print, target};
+use crate::config;
 use crate::exit::Failure;
 use crate::term;
 
@@ -29,6 +30,9 @@ pub(crate) struct Look {
     /// Ask nothing of the daemon: keys that change jobs do nothing
     #[arg(long)]
     read_only: bool,
+    /// Take the mouse: the wheel moves, a press chooses and opens
+    #[arg(long)]
+    mouse: bool,
 }
 
 /// The screen on the local daemon, started if none answers, or on the one that --target names.
@@ -68,6 +72,7 @@ fn show(endpoint: Endpoint, look: Look, color: Color) -> Result<ExitCode, Failur
 
 /// Shows the screen until the person leaves it.
 pub(crate) fn open(endpoint: Endpoint, look: Look, color: Color) -> Result<term::Goodbye, Failure> {
+    let config = config::read()?;
     let options = term::Options {
         endpoint,
         color: match color {
@@ -75,8 +80,11 @@ pub(crate) fn open(endpoint: Endpoint, look: Look, color: Color) -> Result<term:
             Color::Always => term::When::Always,
             Color::Never => term::When::Never,
         },
-        ascii: look.ascii,
+        ascii: look.ascii || config.ascii,
         read_only: look.read_only,
+        mouse: look.mouse || config.mouse,
+        colours: config.colours,
+        keys: config.keys,
     };
     term::run(&options).map_err(|error| match error {
         term::Error::Terminal(_) => {

@@ -97,3 +97,93 @@ impl fmt::Display for Chord {
         }
     }
 }
+
+/// The keys that have names.
+const NAMED: [(&str, Key); 15] = [
+    ("Space", Key::Char(' ')),
+    ("Enter", Key::Enter),
+    ("Esc", Key::Esc),
+    ("Tab", Key::Tab),
+    ("Shift-Tab", Key::BackTab),
+    ("Backspace", Key::Backspace),
+    ("Del", Key::Delete),
+    ("Up", Key::Up),
+    ("Down", Key::Down),
+    ("Left", Key::Left),
+    ("Right", Key::Right),
+    ("Home", Key::Home),
+    ("End", Key::End),
+    ("PgUp", Key::PageUp),
+    ("PgDn", Key::PageDown),
+];
+
+impl std::str::FromStr for Chord {
+    type Err = ();
+
+    /// Reads what `Display` writes; names in any case.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (mut rest, mut ctrl, mut alt) = (text, false, false);
+        loop {
+            let begins = |with: &str| {
+                let head = rest.get(..with.len())?;
+                let tail = rest.get(with.len()..).filter(|tail| !tail.is_empty())?;
+                head.eq_ignore_ascii_case(with).then_some(tail)
+            };
+            if let Some(tail) = begins("Ctrl-") {
+                (rest, ctrl) = (tail, true);
+            } else if let Some(tail) = begins("Alt-") {
+                (rest, alt) = (tail, true);
+            } else {
+                break;
+            }
+        }
+        let named = NAMED
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(rest));
+        let mut chars = rest.chars();
+        let key = match (named, chars.next(), chars.as_str()) {
+            (Some((_, key)), _, _) => *key,
+            (None, Some(c), "") if !c.is_control() => {
+                Key::Char(if ctrl { c.to_ascii_lowercase() } else { c })
+            }
+            (None, Some('F' | 'f'), number) => {
+                let number = number
+                    .parse()
+                    .ok()
+                    .filter(|number| (1..=24).contains(number));
+                Key::F(number.ok_or(())?)
+            }
+            _ => return Err(()),
+        };
+        Ok(Self { key, ctrl, alt })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let mut keys: Vec<Key> = NAMED.iter().map(|(_, key)| *key).collect();
+        keys.extend([
+            Key::Char('x'),
+            Key::Char('X'),
+            Key::Char('-'),
+            Key::Char('F'),
+            Key::F(5),
+        ]);
+        for key in keys {
+            for (ctrl, alt) in [(false, false), (false, true), (true, false)] {
+                if ctrl && matches!(key, Key::Char('X' | 'F')) {
+                    continue;
+                }
+                let chord = Chord { key, ctrl, alt };
+                assert_eq!(chord.to_string().parse(), Ok(chord), "{chord}");
+            }
+        }
+        for nonsense in ["", "Ctrl-", "Hyper-x", "F0", "F99", "xy", "\u{1b}"] {
+            assert_eq!(nonsense.parse::<Chord>(), Err(()), "{nonsense:?}");
+        }
+    }
+}

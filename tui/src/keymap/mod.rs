@@ -1,13 +1,17 @@
 //! Keys as data: one table says of every action its name, its help and its keys.
 //!
-//! Adding a key is one row here; help, footer and dispatch read the table. Nothing here knows a state or a terminal.
+//! Adding a key is one row here; help, footer and dispatch read the table, as a person has changed it ([`Keymap`]). Nothing
+//! here knows a state or a terminal.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 mod chord;
 
 pub(crate) use chord::{Chord, Key};
 
 /// What a key asks for.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) enum Action {
     Up,
     Down,
@@ -67,6 +71,69 @@ pub(crate) enum Action {
     End,
 }
 
+impl Action {
+    /// As the configuration names it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::PageUp => "page_up",
+            Self::PageDown => "page_down",
+            Self::Top => "top",
+            Self::Bottom => "bottom",
+            Self::Open => "detail",
+            Self::Past => "history",
+            Self::Figures => "figures",
+            Self::Daemon => "daemon",
+            Self::Palette => "palette",
+            Self::Log => "log",
+            Self::Back => "back",
+            Self::Filter => "filter",
+            Self::Status => "status",
+            Self::NextStatus => "next_status",
+            Self::PreviousStatus => "previous_status",
+            Self::NextType => "next_type",
+            Self::PreviousType => "previous_type",
+            Self::Pause => "pause",
+            Self::Cancel => "cancel",
+            Self::Retry => "retry",
+            Self::Raise => "raise_priority",
+            Self::Lower => "lower_priority",
+            Self::Mark => "mark",
+            Self::MarkAll => "mark_all",
+            Self::Freeze => "freeze",
+            Self::Sort => "sort",
+            Self::Reverse => "reverse",
+            Self::Group => "group",
+            Self::Columns => "columns",
+            Self::CopyId => "copy_id",
+            Self::CopyError => "copy_error",
+            Self::Notify => "notify",
+            Self::Reconnect => "reconnect",
+            Self::Help => "help",
+            Self::Redraw => "redraw",
+            Self::Suspend => "suspend",
+            Self::Interrupt => "interrupt",
+            Self::Quit => "quit",
+            Self::Complete
+            | Self::CompleteBack
+            | Self::Earlier
+            | Self::Later
+            | Self::Yes
+            | Self::No
+            | Self::Accept
+            | Self::Erase
+            | Self::EraseNext
+            | Self::EraseWord
+            | Self::EraseLine
+            | Self::Left
+            | Self::Right
+            | Self::Home
+            | Self::End => "a key of an input",
+        }
+    }
+}
+
 /// Where the hand is: which rows of the table count.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Context {
@@ -94,6 +161,22 @@ pub(crate) enum Context {
     Palette,
 }
 
+impl Context {
+    const ALL: [Self; 11] = [
+        Self::List,
+        Self::Detail,
+        Self::Log,
+        Self::Typing,
+        Self::Confirm,
+        Self::Help,
+        Self::Columns,
+        Self::Past,
+        Self::Figures,
+        Self::Daemon,
+        Self::Palette,
+    ];
+}
+
 /// Under which heading the help shows a row.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Group {
@@ -119,34 +202,81 @@ impl Group {
 }
 
 /// One row of the table.
+#[derive(Clone, Debug)]
 pub(crate) struct Binding {
     /// What it does.
     pub(crate) action: Action,
     /// Its name, as the footer says it; empty: not shown there.
     pub(crate) word: &'static str,
-    /// Its sentence in the help; empty: not shown there.
+    /// Its sentence in the help; empty: not shown there, and not to be changed.
     pub(crate) help: &'static str,
     /// Its heading in the help.
     pub(crate) group: Group,
     /// Where it holds.
     pub(crate) contexts: &'static [Context],
     /// Its keys; the first is the one shown in the footer.
-    pub(crate) chords: &'static [Chord],
+    pub(crate) chords: Cow<'static, [Chord]>,
 }
 
-/// The action of a key in a context.
-pub(crate) fn action(context: Context, chord: Chord) -> Option<Action> {
-    TABLE
-        .iter()
-        .find(|row| row.contexts.contains(&context) && row.chords.contains(&chord))
-        .map(|row| row.action)
+/// The table, with the keys that a person wants.
+#[derive(Clone, Debug)]
+pub(crate) struct Keymap(Vec<Binding>);
+
+impl Default for Keymap {
+    fn default() -> Self {
+        Self(TABLE.to_vec())
+    }
 }
 
-/// The rows of a context, in the order of the table.
-pub(crate) fn of(context: Context) -> impl Iterator<Item = &'static Binding> {
-    TABLE
-        .iter()
-        .filter(move |row| row.contexts.contains(&context))
+impl Keymap {
+    /// The table with other keys for some actions, by their names. A sentence says which key would mean two things.
+    pub(crate) fn with(changed: &BTreeMap<Action, Vec<Chord>>) -> Result<Self, String> {
+        let mut map = Self::default();
+        for row in map.0.iter_mut().filter(|row| !row.help.is_empty()) {
+            if let Some(chords) = changed.get(&row.action) {
+                row.chords = Cow::Owned(chords.clone());
+            }
+        }
+        for context in Context::ALL {
+            let mut seen: BTreeMap<String, Action> = BTreeMap::new();
+            for row in map.of(context) {
+                for chord in row.chords.iter() {
+                    if let Some(other) = seen.insert(chord.to_string(), row.action)
+                        && other != row.action
+                    {
+                        return Err(format!(
+                            "{chord} would mean both {} and {}",
+                            other.name(),
+                            row.action.name()
+                        ));
+                    }
+                }
+            }
+        }
+        Ok(map)
+    }
+
+    /// The action of a key in a context.
+    pub(crate) fn action(&self, context: Context, chord: Chord) -> Option<Action> {
+        self.of(context)
+            .find(|row| row.chords.contains(&chord))
+            .map(|row| row.action)
+    }
+
+    /// The rows of a context, in the order of the table.
+    pub(crate) fn of(&self, context: Context) -> impl Iterator<Item = &Binding> {
+        self.0
+            .iter()
+            .filter(move |row| row.contexts.contains(&context))
+    }
+
+    /// The actions whose keys can be changed.
+    pub(crate) fn changeable() -> impl Iterator<Item = Action> {
+        TABLE
+            .iter()
+            .filter(|row| !row.help.is_empty())
+            .map(|row| row.action)
+    }
 }
 
 const BROWSE: &[Context] = &[Context::List, Context::Detail];
@@ -195,7 +325,7 @@ macro_rules! row {
             help: $help,
             group: Group::$group,
             contexts: $contexts,
-            chords: &[$($chord),+],
+            chords: Cow::Borrowed(&[$($chord),+]),
         }
     };
 }
@@ -299,25 +429,12 @@ mod tests {
 
     use super::*;
 
-    const CONTEXTS: [Context; 11] = [
-        Context::List,
-        Context::Detail,
-        Context::Log,
-        Context::Typing,
-        Context::Confirm,
-        Context::Help,
-        Context::Columns,
-        Context::Past,
-        Context::Figures,
-        Context::Daemon,
-        Context::Palette,
-    ];
-
     #[test]
     fn no_key_means_two_things_in_one_place() {
-        for context in CONTEXTS {
+        let map = Keymap::default();
+        for context in Context::ALL {
             let mut seen = HashSet::new();
-            for chord in of(context).flat_map(|row| row.chords) {
+            for chord in map.of(context).flat_map(|row| row.chords.iter()) {
                 assert!(seen.insert(chord), "{chord} twice in {context:?}");
             }
         }
@@ -325,10 +442,29 @@ mod tests {
 
     #[test]
     fn only_y_says_yes() {
-        let yes: Vec<_> = of(Context::Confirm)
+        let map = Keymap::default();
+        let yes: Vec<_> = map
+            .of(Context::Confirm)
             .filter(|row| row.action == Action::Yes)
-            .flat_map(|row| row.chords)
+            .flat_map(|row| row.chords.iter())
             .collect();
         assert_eq!(yes, [&Chord::char('y')]);
+    }
+
+    #[test]
+    fn keys_are_changed_unless_they_would_mean_two_things() {
+        let changed =
+            |action, chord: &str| BTreeMap::from([(action, vec![chord.parse().unwrap()])]);
+        let map = Keymap::with(&changed(Action::Pause, "Ctrl-P")).unwrap();
+        assert_eq!(
+            map.action(Context::List, Chord::ctrl('p')),
+            Some(Action::Pause)
+        );
+        assert_eq!(map.action(Context::List, Chord::char('p')), None);
+        let said = Keymap::with(&changed(Action::Pause, "x")).unwrap_err();
+        assert_eq!(said, "x would mean both pause and cancel");
+        // What says yes to a question is not to be changed.
+        let map = Keymap::with(&changed(Action::Yes, "x")).unwrap();
+        assert_eq!(map.action(Context::Confirm, Chord::char('x')), None);
     }
 }

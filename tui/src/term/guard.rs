@@ -3,19 +3,24 @@
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
 use crossterm::{cursor, execute, queue, terminal};
 
 /// Whether the terminal is ours. One process has one terminal.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+/// Whether the mouse is ours, too.
+static MOUSE: AtomicBool = AtomicBool::new(false);
 
 /// The terminal is ours as long as this lives.
 pub(super) struct Guard(());
 
 impl Guard {
-    /// Raw mode, the alternate screen, no cursor, pasted text marked as such.
-    pub(super) fn take() -> io::Result<Self> {
+    /// Raw mode, the alternate screen, no cursor, pasted text marked as such; the mouse only where it is asked for, because
+    /// then the terminal's own selection needs another key.
+    pub(super) fn take(mouse: bool) -> io::Result<Self> {
         terminal::enable_raw_mode()?;
         TAKEN.store(true, Ordering::SeqCst);
         let guard = Self(());
@@ -25,6 +30,10 @@ impl Guard {
             EnableBracketedPaste,
             cursor::Hide
         )?;
+        if mouse {
+            MOUSE.store(true, Ordering::SeqCst);
+            execute!(io::stdout(), EnableMouseCapture)?;
+        }
         Ok(guard)
     }
 }
@@ -46,6 +55,9 @@ pub(super) fn restore() {
         return;
     }
     let mut out = io::stdout();
+    if MOUSE.swap(false, Ordering::SeqCst) {
+        let _ = queue!(out, DisableMouseCapture);
+    }
     // Nothing can be done about a terminal that can't be written to, and there is nobody to tell.
     let _ = queue!(
         out,

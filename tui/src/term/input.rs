@@ -1,8 +1,11 @@
 //! The terminal's keys by our names.
 
-use crossterm::event::{Event as Raw, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{
+    Event as Raw, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent,
+    MouseEventKind,
+};
 
-use crate::app::Event;
+use crate::app::{Event, Pointed};
 use crate::keymap::{Chord, Key};
 
 /// What a terminal event means for the screen; `None` if it means nothing. A resize means a new frame and no more.
@@ -11,7 +14,17 @@ pub(super) fn event(raw: Raw) -> Option<Event> {
         Raw::Key(key) => chord(key).map(Event::Key),
         Raw::Paste(text) => Some(Event::Paste(text)),
         Raw::Resize(..) => Some(Event::Tick),
-        Raw::FocusGained | Raw::FocusLost | Raw::Mouse(_) => None,
+        Raw::Mouse(mouse) => pointed(mouse).map(Event::Mouse),
+        Raw::FocusGained | Raw::FocusLost => None,
+    }
+}
+
+fn pointed(mouse: MouseEvent) -> Option<Pointed> {
+    match mouse.kind {
+        MouseEventKind::ScrollUp => Some(Pointed::Up),
+        MouseEventKind::ScrollDown => Some(Pointed::Down),
+        MouseEventKind::Down(MouseButton::Left) => Some(Pointed::At(mouse.column, mouse.row)),
+        _ => None,
     }
 }
 

@@ -9,6 +9,9 @@ use std::io;
 
 use jobtop_client::Endpoint;
 
+use crate::app::Colours;
+use crate::keymap::Keymap;
+
 mod alarm;
 mod backend;
 mod guard;
@@ -36,6 +39,12 @@ pub(crate) struct Options {
     pub(crate) ascii: bool,
     /// Ask nothing of the daemon.
     pub(crate) read_only: bool,
+    /// Whether the mouse counts.
+    pub(crate) mouse: bool,
+    /// Which colours mean what.
+    pub(crate) colours: Colours,
+    /// The keys.
+    pub(crate) keys: Keymap,
 }
 
 /// How the screen ended.

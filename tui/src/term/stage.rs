@@ -39,7 +39,8 @@ pub(super) async fn play(options: &Options, panics: &Watch) -> Result<Goodbye, E
     let signals = Signals::new().map_err(Error::Start)?;
     let alarm = Alarm::new().map_err(Error::Start)?;
     let wraps = !settings.ascii;
-    let guard = Guard::take().map_err(Error::Terminal)?;
+    let mouse = options.mouse;
+    let guard = Guard::take(mouse).map_err(Error::Terminal)?;
     let terminal = Terminal::new(Quiet::new(wraps)).map_err(Error::Terminal)?;
     let stage = Stage {
         app: App::new(settings, clock::now()),
@@ -50,6 +51,7 @@ pub(super) async fn play(options: &Options, panics: &Watch) -> Result<Goodbye, E
         signals,
         pace: Pace::default(),
         alarm,
+        mouse,
         has_taskbar: taskbar::is_shown(|name| {
             std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
         }),
@@ -71,6 +73,8 @@ fn settings(options: &Options) -> Settings {
         color: look.color,
         ascii: look.ascii,
         read_only: options.read_only,
+        colours: options.colours,
+        keys: options.keys.clone(),
         arrangement: memory::load(),
         zone: jiff::tz::TimeZone::system(),
     }
@@ -107,6 +111,8 @@ struct Stage {
     signals: Signals,
     pace: Pace,
     alarm: Alarm,
+    /// Whether the mouse counts.
+    mouse: bool,
     /// Whether the terminal shows progress beside its title.
     has_taskbar: bool,
 }
@@ -306,7 +312,7 @@ impl Stage {
             // A shell without job control does not stop us: then we are simply back.
             let _ = tokio::time::timeout(SUSPENDS_WITHIN, self.signals.continued()).await;
         }
-        self.guard = Some(Guard::take().map_err(Error::Terminal)?);
+        self.guard = Some(Guard::take(self.mouse).map_err(Error::Terminal)?);
         self.keys = Some(EventStream::new());
         self.terminal.clear().map_err(Error::Terminal)
     }

@@ -14,7 +14,7 @@ use crate::app::act::{self, Verb};
 use crate::app::link::State;
 use crate::app::typing;
 use crate::app::{App, Mode};
-use crate::keymap::{self, Action, Binding, Context};
+use crate::keymap::{Action, Binding, Context};
 
 pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) {
     if let (Mode::Typing(_), Some(mistake)) = (&app.mode, typing::mistake(app)) {
@@ -22,7 +22,10 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) {
         return;
     }
     let context = app.context();
-    let hints: Vec<_> = keymap::of(context)
+    let hints: Vec<_> = app
+        .settings
+        .keys
+        .of(context)
         .filter(|row| !row.word.is_empty())
         .filter_map(|row| Some((row.chords.first()?.to_string(), word(app, row)?, row.action)))
         .collect();

@@ -16,7 +16,7 @@ use super::dialog::centred;
 use super::theme::Theme;
 use super::{cell, format};
 use crate::app::{App, Screen};
-use crate::keymap::{self, Binding, Group};
+use crate::keymap::{Binding, Group};
 
 const KEYS: usize = 16;
 const FILTERS: &str = "Filters: words, \"two words\", status: type: user: tag: host: queue: health: name: error: id:, \
@@ -71,7 +71,10 @@ fn lines(app: &App, width: usize, theme: Theme) -> Vec<Line<'static>> {
     let context = app.ground_context();
     let mut lines = Vec::new();
     for group in Group::ALL {
-        let rows: Vec<_> = keymap::of(context)
+        let rows: Vec<_> = app
+            .settings
+            .keys
+            .of(context)
             .filter(|row| row.group == group && !row.help.is_empty())
             .collect();
         if rows.is_empty() {

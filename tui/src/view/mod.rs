@@ -74,6 +74,7 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>) -> Shown {
     let buffer = frame.buffer_mut();
     let mut shown = app.shown;
     header::draw(app, buffer, at.header, theme);
+    shown.list = (at.list.y + 1, at.list.width);
     tabs::draw(app, buffer, at.tabs, theme);
     match app.screen {
         Screen::List => shown.rows = list::draw(app, buffer, at.list, theme),

@@ -11,14 +11,20 @@ use jobtop_core::text;
 use ratatui::style::{Color, Modifier, Style};
 
 use super::format;
-use crate::app::App;
 use crate::app::toast::Tone;
+use crate::app::{App, Colours};
+
+/// Of the 256 colours, for those who can't tell green from red: blue and orange differ for every kind of colour vision
+/// (M. Okabe and K. Ito, Color Universal Design, 2008, <https://jfly.uni-koeln.de/color/>).
+const BLUE: Color = Color::Indexed(33);
+const ORANGE: Color = Color::Indexed(208);
 
 /// What the terminal can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Theme {
     color: bool,
     ascii: bool,
+    colours: Colours,
 }
 
 impl Theme {
@@ -26,6 +32,7 @@ impl Theme {
         Self {
             color: app.settings.color,
             ascii: app.settings.ascii,
+            colours: app.settings.colours,
         }
     }
 
@@ -86,26 +93,26 @@ impl Theme {
         match status {
             Status::Pending => Style::new(),
             Status::Running => self.colored(Color::Cyan),
-            Status::Paused => self.colored(Color::Yellow),
-            Status::Completed => self.colored(Color::Green),
-            Status::Failed => self.colored(Color::Red),
+            Status::Paused => self.warning(),
+            Status::Completed => self.good(),
+            Status::Failed => self.bad(),
             Status::Cancelled => self.faint(),
         }
     }
 
     pub(super) fn health(self, health: Health) -> Style {
         match health {
-            Health::Poor => self.colored(Color::Red),
-            Health::Fair => self.colored(Color::Yellow),
-            Health::Good | Health::Excellent => self.colored(Color::Green),
+            Health::Poor => self.bad(),
+            Health::Fair => self.warning(),
+            Health::Good | Health::Excellent => self.good(),
         }
     }
 
     pub(super) fn tone(self, tone: Tone) -> Style {
         match tone {
-            Tone::Done => self.colored(Color::Green),
-            Tone::Hint => self.colored(Color::Yellow),
-            Tone::Refusal => self.colored(Color::Red).add_modifier(Modifier::BOLD),
+            Tone::Done => self.good(),
+            Tone::Hint => self.warning(),
+            Tone::Refusal => self.bad().add_modifier(Modifier::BOLD),
         }
     }
 
@@ -116,12 +123,18 @@ impl Theme {
 
     /// Something that went wrong.
     pub(super) fn bad(self) -> Style {
-        self.colored(Color::Red)
+        match self.colours {
+            Colours::Terminal => self.colored(Color::Red),
+            Colours::Safe => self.colored(ORANGE).add_modifier(Modifier::BOLD),
+        }
     }
 
     /// Something that stands well.
     pub(super) fn good(self) -> Style {
-        self.colored(Color::Green)
+        match self.colours {
+            Colours::Terminal => self.colored(Color::Green),
+            Colours::Safe => self.colored(BLUE),
+        }
     }
 
     /// Titles and labels.
@@ -177,6 +190,10 @@ impl Theme {
 #[cfg(test)]
 impl Theme {
     pub(super) fn for_tests(ascii: bool) -> Self {
-        Self { color: true, ascii }
+        Self {
+            color: true,
+            ascii,
+            colours: Colours::Terminal,
+        }
     }
 }

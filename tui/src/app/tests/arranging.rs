@@ -7,7 +7,7 @@ use super::person::{Person, at, job};
 use crate::app::act::Verb;
 use crate::app::arrange::{Column, GroupBy, SortBy};
 use crate::app::rows::Line;
-use crate::app::{Effect, Mode};
+use crate::app::{Effect, Event, Mode, Pointed, Screen, Shown};
 
 fn named(n: u32, name: &str) -> View {
     let mut job = job(n);
@@ -257,4 +257,31 @@ fn columns_are_hidden_moved_and_sorted_by() {
     // Without a name nobody would know what a row is.
     person.press("c j j Space Esc");
     assert!(person.app.arrangement.shows(Column::Name));
+}
+
+#[test]
+fn the_mouse_moves_chooses_and_opens_what_is_chosen() {
+    let mut person = Person::with((1..=9).map(job));
+    person.happen(Event::Shown(Shown {
+        rows: 9,
+        list: (3, 60),
+        ..Shown::default()
+    }));
+    person.happen(Event::Mouse(Pointed::Down));
+    assert_eq!(person.app.rows.index(), Some(3));
+    person.happen(Event::Mouse(Pointed::At(10, 3 + 6)));
+    assert_eq!(person.app.rows.index(), Some(6));
+    assert_eq!(person.app.screen, Screen::List);
+    // Beside the list, above it and below its last row nothing is meant.
+    for (column, line) in [(70, 5), (10, 2), (10, 40)] {
+        person.happen(Event::Mouse(Pointed::At(column, line)));
+        assert_eq!(person.app.rows.index(), Some(6));
+    }
+    person.happen(Event::Mouse(Pointed::At(10, 3 + 6)));
+    assert_eq!(person.app.screen, Screen::Detail(0));
+    // A question is not answered by the mouse.
+    person.press("Esc x");
+    person.wait(300);
+    person.happen(Event::Mouse(Pointed::At(10, 3)));
+    assert!(matches!(person.app.mode, Mode::Confirm(_)));
 }

@@ -83,6 +83,8 @@ impl Person {
             color: true,
             ascii: false,
             read_only: false,
+            colours: crate::app::Colours::default(),
+            keys: crate::keymap::Keymap::default(),
             arrangement: crate::app::arrange::Arrangement::default(),
             zone: jiff::tz::TimeZone::UTC,
         };

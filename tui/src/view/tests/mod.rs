@@ -8,8 +8,8 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
-use crate::app::Event;
 use crate::app::tests::person::{Person, asked_for, at, job};
+use crate::app::{Colours, Event};
 
 mod hostile;
 
@@ -407,6 +407,22 @@ fn no_colour_where_none_is_wanted_and_only_the_sixteen_elsewhere() {
                     assert!(sixteen && (color || used == Color::Reset), "{used:?}");
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn the_safe_theme_has_neither_red_nor_green() {
+    let mut person = Person::with(many());
+    person.app.settings.colours = Colours::Safe;
+    for keys in ["", "Enter", "Esc", "A"] {
+        if !keys.is_empty() {
+            person.press(keys);
+        }
+        let buffer = frame(&mut person, 160, 45);
+        let used: Vec<Color> = buffer.content().iter().map(|cell| cell.fg).collect();
+        for color in [Color::Red, Color::Green, Color::LightRed, Color::LightGreen] {
+            assert!(!used.contains(&color), "{color:?}");
         }
     }
 }
