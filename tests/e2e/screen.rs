@@ -509,7 +509,7 @@ fn ids_go_to_the_clipboard_and_an_end_rings_the_bell() {
     let copied = format!("\x1b]52;c;{}", base64(job.as_bytes()));
     assert!(written.contains(&copied), "{written:?}");
     assert!(
-        written.contains("\x1b]9;orders completed\x07\x07"),
+        written.contains("\x1b]9;jobtop: orders completed\x07\x07"),
         "{written:?}"
     );
 }

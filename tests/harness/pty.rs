@@ -143,6 +143,16 @@ impl Pty {
             .len()
     }
 
+    /// How many frames it has drawn so far, as it wraps them: synchronised updates.
+    pub fn frames(&self) -> usize {
+        let seen = self.output.seen.lock().expect("nobody panics with it");
+        let begin = b"\x1b[?2026h";
+        seen.raw
+            .windows(begin.len())
+            .filter(|bytes| bytes == begin)
+            .count()
+    }
+
     /// Waits until the text of the screen fits, and gives it back.
     pub fn wait_for(&self, what: &str, fits: impl Fn(&str) -> bool) -> String {
         let end = Instant::now() + DEADLINE;

@@ -24,7 +24,7 @@ use clap::{Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "jobtop-load", args_conflicts_with_subcommands = true)]
 struct Args {
-    /// Which figures: 1 2 3 4 7 14 18 19; all of them if none is named.
+    /// Which figures: 1 2 3 4 7 14 17 18 19 20; all of them if none is named.
     rows: Vec<u8>,
     #[command(subcommand)]
     command: Option<Command>,

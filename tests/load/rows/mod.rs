@@ -1,6 +1,7 @@
 //! The figures, one file each, under the numbers they have in the project's list.
 
 mod age;
+mod crowd;
 mod fanout;
 mod ingest;
 mod memory;
@@ -14,7 +15,7 @@ use crate::producer::Sample;
 
 /// Measures those rows, or all.
 pub(crate) fn run(rows: &[u8]) -> ExitCode {
-    const ALL: [u8; 8] = [1, 2, 3, 4, 7, 14, 18, 19];
+    const ALL: [u8; 10] = [1, 2, 3, 4, 7, 14, 17, 18, 19, 20];
     let rows = if rows.is_empty() { &ALL } else { rows };
     if let Some(row) = rows.iter().find(|row| !ALL.contains(row)) {
         print::line(&format!(
@@ -37,8 +38,10 @@ pub(crate) fn run(rows: &[u8]) -> ExitCode {
             (4, _) => age::run(),
             (7, _) => ingest::run(),
             (14, _) => memory::run(),
+            (17, _) => crowd::listing(),
             (18, _) => screen::first_frame(),
-            _ => screen::idle(),
+            (19, _) => screen::idle(),
+            _ => crowd::screen(),
         }
     }
     ExitCode::SUCCESS

@@ -185,8 +185,7 @@ pub(crate) fn ask(app: &mut App, id: JobId, verb: Verb) -> Vec<Effect> {
 /// Takes the daemon's answer over.
 pub(crate) fn answered(app: &mut App, answer: &super::Answer) {
     let name = app
-        .mirror
-        .get(answer.id)
+        .job(answer.id)
         .map_or_else(|| answer.id.to_string(), |job| job.name.to_string());
     match &answer.result {
         Ok(revision) => {

@@ -9,13 +9,19 @@ use super::filters::Direction;
 use super::link::State;
 use super::toast::{Toast, Tone};
 use super::{
-    App, Effect, Ground, Mode, Screen, arrange, confirm, copy, figures, keeper, log, marks,
-    palette, past, typing,
+    App, Effect, Mode, Screen, arrange, confirm, copy, figures, keeper, log, marks, palette, past,
+    typing,
 };
 use crate::keymap::{Action, Chord, Key};
 
 /// A key for the screen itself.
 pub(super) fn key(app: &mut App, action: Action, chord: Chord) -> Vec<Effect> {
+    let mut effects = act(app, action, chord);
+    effects.extend(log::leave(app));
+    effects
+}
+
+fn act(app: &mut App, action: Action, chord: Chord) -> Vec<Effect> {
     match action {
         Action::Up
         | Action::Down
@@ -23,11 +29,7 @@ pub(super) fn key(app: &mut App, action: Action, chord: Chord) -> Vec<Effect> {
         | Action::PageDown
         | Action::Top
         | Action::Bottom => return go(app, action),
-        Action::Open => {
-            if app.chosen().is_some() {
-                app.screen = Screen::Detail(0);
-            }
-        }
+        Action::Open => return log::beside(app),
         Action::Past => return past::open(app),
         Action::Figures => return figures::open(app),
         Action::Daemon => return keeper::open(app),
@@ -95,8 +97,8 @@ pub(super) fn key(app: &mut App, action: Action, chord: Chord) -> Vec<Effect> {
         Action::Interrupt => return vec![Effect::Quit],
         Action::Quit => match app.screen {
             Screen::List => return vec![Effect::Quit],
-            Screen::Detail(_) => out_of_detail(app),
-            Screen::Log => return log::close(app),
+            Screen::Detail(_) => app.screen = app.ground.screen(),
+            Screen::Log => log::close(app),
             Screen::Past | Screen::Figures(_) | Screen::Daemon(_) => past::leave(app),
         },
         Action::Yes
@@ -145,19 +147,11 @@ pub(super) fn go(app: &mut App, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Back from a job to where it was chosen.
-fn out_of_detail(app: &mut App) {
-    app.screen = match app.ground {
-        Ground::List => Screen::List,
-        Ground::Past => Screen::Past,
-    };
-}
-
 /// One level back: from the log to the detail, from the detail to the list, from a filtered list to the whole one, never out of the program.
 fn back(app: &mut App) -> Vec<Effect> {
     match app.screen {
-        Screen::Log => return log::close(app),
-        Screen::Detail(_) => out_of_detail(app),
+        Screen::Log => log::close(app),
+        Screen::Detail(_) => app.screen = app.ground.screen(),
         Screen::Past if !app.past.text.is_empty() => return past::set_text(app, ""),
         Screen::Past | Screen::Figures(_) | Screen::Daemon(_) => past::leave(app),
         Screen::List if app.marks.count() > 0 => app.marks.clear(),

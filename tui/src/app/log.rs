@@ -89,21 +89,39 @@ impl Log {
     }
 }
 
+/// Shows the chosen job whole, and begins to read its log: the end of it is seen there.
+pub(super) fn beside(app: &mut App) -> Vec<Effect> {
+    app.screen = Screen::Detail(0);
+    begin(app)
+}
+
 /// Opens the log of the chosen job.
 pub(super) fn open(app: &mut App) -> Vec<Effect> {
+    app.screen = Screen::Log;
+    begin(app)
+}
+
+fn begin(app: &mut App) -> Vec<Effect> {
     let Some(job) = app.chosen().map(|job| job.id) else {
+        app.screen = app.ground.screen();
         return Vec::new();
     };
+    if app.log.as_ref().is_some_and(|log| log.job == job) {
+        return Vec::new();
+    }
     app.log = Some(Log::of(job));
-    app.screen = Screen::Log;
     vec![Effect::ReadLog(job)]
 }
 
-/// Closes it.
-pub(super) fn close(app: &mut App) -> Vec<Effect> {
-    app.log = None;
+/// Closes it; in the job's detail it is still read.
+pub(super) fn close(app: &mut App) {
     app.screen = Screen::Detail(0);
-    vec![Effect::LeaveLog]
+}
+
+/// Neither the log nor the detail is seen any more: it is read no further.
+pub(super) fn leave(app: &mut App) -> Option<Effect> {
+    let is_seen = matches!(app.screen, Screen::Detail(_) | Screen::Log);
+    (!is_seen && app.log.take().is_some()).then_some(Effect::LeaveLog)
 }
 
 /// Something was read; of a log that was left nothing is wanted any more.

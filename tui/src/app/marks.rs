@@ -150,5 +150,6 @@ pub(super) fn heard(app: &mut App, id: JobId) -> Option<Effect> {
         Tone::Refusal
     };
     app.toast = Some(Toast::new(tone, text.clone(), app.now.mono));
-    Some(Effect::Notify(text))
+    // With a name of ours in front no job's name can be taken for a sequence of its own, as `4;1;50` would be.
+    Some(Effect::Notify(format!("jobtop: {text}")))
 }

@@ -170,6 +170,16 @@ pub(crate) enum Ground {
     Past,
 }
 
+impl Ground {
+    /// The screen on which it is chosen.
+    pub(crate) const fn screen(self) -> Screen {
+        match self {
+            Self::List => Screen::List,
+            Self::Past => Screen::Past,
+        }
+    }
+}
+
 /// Who gets the keys.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Mode {

@@ -2,7 +2,7 @@
 
 use super::rows::Line;
 use super::{App, Effect, Mode, Pointed, Screen, browse};
-use crate::keymap::Action;
+use crate::keymap::{Action, Chord, Key};
 
 /// So many lines a turn of the wheel goes.
 const TURN: usize = 3;
@@ -21,34 +21,37 @@ pub(super) fn at(app: &mut App, pointed: Pointed) -> Vec<Effect> {
             let (top, width) = app.shown.list;
             let nth = usize::from(line.wrapping_sub(top));
             if line >= top && column < width && nth < app.shown.rows {
-                press(app, nth);
+                return press(app, nth);
             }
             Vec::new()
         }
     }
 }
 
-fn press(app: &mut App, nth: usize) {
+fn press(app: &mut App, nth: usize) -> Vec<Effect> {
     let height = app.shown.rows;
     let before = app.chosen().map(|job| job.id);
     match app.screen {
         Screen::List => {
             let first = app.rows.first(height);
             let line = app.rows.lines(first).nth(nth);
-            let Some(Line::Job(id)) = line else { return };
+            let Some(Line::Job(id)) = line else {
+                return Vec::new();
+            };
             let index = app.rows.order().iter().position(|one| *one == id);
             app.rows.choose(index.unwrap_or(0), height);
         }
         Screen::Past => {
             let first = app.past.first(height);
             if !app.past.choose(first + nth) {
-                return;
+                return Vec::new();
             }
         }
-        _ => return,
+        _ => return Vec::new(),
     }
     let now = app.chosen().map(|job| job.id);
     if now.is_some() && now == before {
-        app.screen = Screen::Detail(0);
+        return browse::key(app, Action::Open, Chord::plain(Key::Enter));
     }
+    Vec::new()
 }

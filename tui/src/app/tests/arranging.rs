@@ -235,7 +235,7 @@ fn the_end_of_a_job_is_told_once_to_who_wants_to_hear_of_it() {
     };
     assert_eq!(
         person.change(id, 51, end),
-        [Effect::Notify("orders-1.csv failed".to_owned())]
+        [Effect::Notify("jobtop: orders-1.csv failed".to_owned())]
     );
     assert_eq!(person.change(id, 52, end), []);
     person.press("n");

@@ -44,8 +44,11 @@ fn it_is_followed_and_what_is_looked_at_stays() {
     assert_eq!(seen(&person, 2), ["5", "6"], "it is followed again");
     person.press("g");
     assert_eq!(seen(&person, 2), ["1", "2"]);
-    assert_eq!(person.press("Esc"), [Effect::LeaveLog]);
+    // In the detail its end is still seen, so it is still read.
+    assert_eq!(person.press("Esc"), []);
     assert_eq!(person.app.screen, Screen::Detail(0));
+    assert_eq!(person.press("L Esc"), []);
+    assert_eq!(person.press("Esc"), [Effect::LeaveLog]);
     assert!(person.app.log.is_none());
 }
 

@@ -35,7 +35,9 @@ fn escape_goes_one_level_back_and_never_quits() {
 #[test]
 fn q_quits_at_the_top_and_goes_back_elsewhere() {
     let mut person = Person::with([job(1)]);
-    assert_eq!(person.press("Enter q"), []);
+    let id = job(1).id;
+    let read = [Effect::ReadLog(id), Effect::LeaveLog];
+    assert_eq!(person.press("Enter q"), read);
     assert_eq!(person.app.screen, Screen::List);
     assert_eq!(person.press("? q"), []);
     assert_eq!(person.press("q"), [Effect::Quit]);

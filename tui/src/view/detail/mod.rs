@@ -80,7 +80,35 @@ fn lines(app: &App, job: &View, width: usize, theme: Theme) -> Vec<Line<'static>
         lines.push(Line::raw(""));
         lines.extend(figures::lines(app, job, width, theme));
     }
-    lines.extend(trouble::output(job, width, theme));
+    let output = trouble::output(job, width, theme);
+    if output.is_empty() {
+        lines.extend(log(app, job, width, theme));
+    }
+    lines.extend(output);
+    lines
+}
+
+/// The end of its log, as far as it is read.
+fn log(app: &App, job: &View, width: usize, theme: Theme) -> Vec<Line<'static>> {
+    const SEEN: usize = 8;
+    let Some(log) = app
+        .log
+        .as_ref()
+        .filter(|log| log.job == job.id && log.length() > 0)
+    else {
+        return Vec::new();
+    };
+    let mut lines = vec![
+        Line::raw(""),
+        Line::styled("LOG  its end; L shows all of it", theme.faint()),
+    ];
+    let first = log.length().saturating_sub(SEEN);
+    let open = (!log.open.is_empty()).then_some(log.open.as_str());
+    let all = log.lines.iter().map(String::as_str).chain(open);
+    lines.extend(
+        all.skip(first)
+            .map(|line| Line::raw(cell::fit(line, width, theme))),
+    );
     lines
 }
 

@@ -9,6 +9,7 @@ use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
 use crate::app::tests::person::{Person, asked_for, at, job};
+use crate::app::log::{Piece, Standing};
 use crate::app::{Colours, Event};
 
 mod hostile;
@@ -294,6 +295,38 @@ fn a_running_job_whole() {
     let mut person = Person::with(many());
     person.press("Enter");
     insta::assert_snapshot!("detail_running_80x24", screen(&mut person, 80, 24));
+}
+
+#[test]
+fn a_running_job_with_its_steps_its_pace_and_the_end_of_its_log() {
+    let mut person = Person::with([]);
+    let mut one = job(1);
+    one.step_seconds = vec![2.0, 3.5];
+    one.metrics.active_seconds = 12.4;
+    one.revision = 1;
+    let id = one.id;
+    person.see(one);
+    person.tick();
+    for second in 1..=12_u64 {
+        person.wait(1_000);
+        person.change(id, 1 + second, |patch| {
+            patch.metrics.active_seconds = 12.4 + second as f64;
+            patch.metrics.processed_items = 50_040 + second * second * 100;
+        });
+    }
+    person.press("Enter");
+    person.happen(Event::Log(Piece {
+        job: id,
+        lines: (1..=12).map(|n| format!("part {n} is done")).collect(),
+        open: "part 13 is und".to_owned(),
+        standing: Standing::Followed,
+    }));
+    for (width, height) in [(60, 40), (100, 30)] {
+        insta::assert_snapshot!(
+            format!("detail_log_{width}x{height}"),
+            screen(&mut person, width, height)
+        );
+    }
 }
 
 #[test]
