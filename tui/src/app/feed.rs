@@ -5,7 +5,7 @@ use jobtop_core::proto::message::Message;
 
 use super::link::State;
 use super::toast::{Toast, Tone};
-use super::{App, Effect, Ground, Screen, act, marks};
+use super::{App, Effect, Ground, Screen, act, figures, marks};
 
 /// Takes a message over.
 pub(super) fn take(app: &mut App, message: &Message) -> Option<Effect> {
@@ -71,11 +71,17 @@ pub(super) fn link(app: &mut App, state: State) -> Vec<Effect> {
         act::lost(app);
     }
     // What is wrong with the store is to be known without asking for it.
+    let mut effects = Vec::new();
     if !was_up && app.link.is_up() {
-        vec![Effect::AskStore]
-    } else {
-        Vec::new()
+        effects.push(Effect::AskStore);
+        // What could not be asked while the daemon was away is asked now.
+        match app.screen {
+            Screen::Past => effects.extend(app.past.ask_afresh()),
+            Screen::Figures(_) => effects.extend(figures::ask(app)),
+            _ => {}
+        }
     }
+    effects
 }
 
 /// A job that is shown whole may have left the live set: back to the list, and say so.

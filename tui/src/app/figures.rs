@@ -3,6 +3,7 @@
 use jobtop_core::proto::history::{AnalyticsAnswer, Group, GroupBy};
 
 use super::past::Standing;
+use super::toast::{Toast, Tone};
 use super::{App, Effect, Screen};
 use crate::keymap::Action;
 
@@ -68,6 +69,11 @@ pub(super) fn analysed(
             figures.answer = answer;
             figures.days = days;
             figures.standing = Standing::There;
+        }
+        // What was told before stays in sight.
+        Err(words) if !figures.answer.groups.is_empty() => {
+            figures.standing = Standing::There;
+            app.toast = Some(Toast::new(Tone::Refusal, words, app.now.mono));
         }
         Err(words) => figures.standing = Standing::Refused(words),
     }

@@ -122,7 +122,7 @@ impl Past {
     }
 
     /// Asks for the first page.
-    fn ask_afresh(&mut self) -> Vec<Effect> {
+    pub(super) fn ask_afresh(&mut self) -> Vec<Effect> {
         self.ask(None)
     }
 
@@ -174,6 +174,11 @@ pub(super) fn found(app: &mut App, number: u64, result: Result<HistoryAnswer, St
             past.next = answer.next_cursor;
             past.indexed_from = answer.indexed_from;
             past.standing = Standing::There;
+        }
+        // What was found before stays in sight.
+        Err(words) if !past.jobs.is_empty() => {
+            past.standing = Standing::There;
+            app.toast = Some(Toast::new(Tone::Refusal, words, app.now.mono));
         }
         Err(words) => past.standing = Standing::Refused(words),
     }

@@ -147,7 +147,7 @@ impl Stage {
                 }
                 Woken::Panic => false,
                 Woken::News(event) => {
-                    self.news(event)?;
+                    self.news(event).await?;
                     false
                 }
                 Woken::Due(rung) => {
@@ -167,7 +167,7 @@ impl Stage {
                 });
             }
             if self.pace.is_wanted() && self.pace.due_in(clock::now().mono, 0) == 0 {
-                self.drain()?;
+                self.drain().await?;
                 self.draw()?;
             }
         }
@@ -235,7 +235,10 @@ impl Stage {
                     let backend = self.terminal.backend_mut();
                     backend.copy(&text).map_err(Error::Terminal)?;
                 }
-                Effect::Notify(text) => self.notify(&text)?,
+                Effect::Notify(text) => {
+                    let backend = self.terminal.backend_mut();
+                    backend.notify(&text).map_err(Error::Terminal)?;
+                }
                 Effect::Remember => memory::save(&self.app.arrangement),
                 Effect::Reconnect => self.network.retry_now(),
                 Effect::Redraw => self.terminal.clear().map_err(Error::Terminal)?,
@@ -246,12 +249,7 @@ impl Stage {
         Ok(false)
     }
 
-    fn notify(&mut self, text: &str) -> Result<(), Error> {
-        let backend = self.terminal.backend_mut();
-        backend.notify(text).map_err(Error::Terminal)
-    }
-
-    fn news(&mut self, event: Option<network::News>) -> Result<(), Error> {
+    async fn news(&mut self, event: Option<network::News>) -> Result<(), Error> {
         let Some(event) = event else { return Ok(()) };
         let whole = self.app.mirror.position().is_some();
         if let Some(event) = self.network.translate(event) {
@@ -260,25 +258,19 @@ impl Stage {
             if !whole && self.app.mirror.position().is_some() {
                 self.pace.want(Wanted::Now);
             }
-            // News ask for nothing else.
-            for effect in effects {
-                match effect {
-                    Effect::Notify(text) => self.notify(&text)?,
-                    Effect::AskStore => self.network.ask_store(),
-                    _ => {}
-                }
-            }
+            // News never ask to leave.
+            self.carry_out(effects).await?;
         }
         Ok(())
     }
 
     /// Takes over what has come in the meantime, so that a frame shows the newest.
-    fn drain(&mut self) -> Result<(), Error> {
+    async fn drain(&mut self) -> Result<(), Error> {
         for _ in 0..NEWS_PER_FRAME {
             let Some(event) = self.network.ready() else {
                 break;
             };
-            self.news(Some(event))?;
+            self.news(Some(event)).await?;
         }
         Ok(())
     }

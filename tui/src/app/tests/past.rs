@@ -249,3 +249,25 @@ fn tab_completes_fields_and_values_and_goes_through_them() {
     person.press("Tab");
     assert_eq!(typed(&person), format!("{first} zzz"));
 }
+
+#[test]
+fn what_was_found_stays_in_sight_and_is_asked_again_when_the_daemon_is_back() {
+    let mut person = Person::with([]);
+    let search = question(person.press("H"));
+    answer(&mut person, &search, page([5], None));
+    person.cut(3_000);
+    let search = question(person.press("o"));
+    person.happen(Event::Found(
+        search.number,
+        Err("connection refused".to_owned()),
+    ));
+    assert_eq!(
+        (person.app.past.jobs.len(), person.toast()),
+        (1, "connection refused")
+    );
+    let asked = person.happen(Event::Link(crate::app::link::State::Connected));
+    assert!(
+        matches!(asked[..], [Effect::AskStore, Effect::Search(_)]),
+        "{asked:?}"
+    );
+}

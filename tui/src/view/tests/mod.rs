@@ -8,8 +8,8 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
-use crate::app::tests::person::{Person, asked_for, at, job};
 use crate::app::log::{Piece, Standing};
+use crate::app::tests::person::{Person, asked_for, at, job};
 use crate::app::{Colours, Event};
 
 mod hostile;
