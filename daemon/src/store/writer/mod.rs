@@ -3,7 +3,7 @@
 
 use std::io;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -23,6 +23,8 @@ pub(super) use keep::Keep;
 const QUEUE: usize = 1_024;
 /// How many commits are made durable together at most.
 const GROUP: usize = 256;
+/// So long is waited for commits that are likely to come: a fraction of what a sync takes.
+const GATHERING: Duration = Duration::from_micros(60);
 /// Progress waits so long for the log at most, and what failed is tried again after so long (milliseconds).
 const SOON: u64 = 1_000;
 
@@ -83,6 +85,18 @@ pub(super) fn start(mut keep: Keep) -> io::Result<Writer> {
     })
 }
 
+/// Waits a moment for as many commits as came together before: who was answered together asks again together, and with the
+/// first of them alone the others would wait for two syncs.
+fn gather(queue: &mut mpsc::Receiver<Commit>, group: &mut Vec<Commit>, former: usize) {
+    let begun = Instant::now();
+    while group.len() < former && begun.elapsed() < GATHERING {
+        match queue.try_recv() {
+            Ok(commit) => group.push(commit),
+            Err(_) => thread::yield_now(),
+        }
+    }
+}
+
 /// Runs until every sender is gone. Returns whether everything is written and sealed.
 async fn run(
     mut keep: Keep,
@@ -91,6 +105,7 @@ async fn run(
 ) -> bool {
     let (done, mut made) = mpsc::channel(1);
     let mut group = Vec::with_capacity(GROUP);
+    let mut former = 0;
     loop {
         keep.attend(&done);
         keep.tell(&tell);
@@ -102,6 +117,8 @@ async fn run(
                 if taken == 0 {
                     break;
                 }
+                gather(&mut queue, &mut group, former);
+                former = group.len();
                 keep.take(group.drain(..));
             }
             () = tokio::time::sleep(pause) => {}
