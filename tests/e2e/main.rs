@@ -25,6 +25,7 @@ mod runner;
 mod said;
 mod screen;
 mod seed_protocol;
+mod ssh;
 mod streams;
 mod submit;
 mod terminal;

@@ -9,10 +9,14 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
 use crate::endpoint::Endpoint;
+use crate::ssh;
 
 /// A connection, whichever kind.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Over ssh connecting takes a login, for which a person may have to type something.
+const LOGIN: Duration = Duration::from_secs(60);
 
 /// Connects, or gives up after `deadline`.
 pub(crate) async fn dial(endpoint: &Endpoint, deadline: Duration) -> io::Result<Box<dyn Stream>> {
@@ -25,7 +29,12 @@ pub(crate) async fn dial(endpoint: &Endpoint, deadline: Duration) -> io::Result<
                 stream.set_nodelay(true)?;
                 Box::new(stream)
             }
+            Endpoint::Ssh(login) => Box::new(ssh::dial(login).await?),
         })
+    };
+    let deadline = match endpoint {
+        Endpoint::Ssh(_) => deadline.max(LOGIN),
+        _ => deadline,
     };
     timeout(deadline, open)
         .await
@@ -34,6 +43,12 @@ pub(crate) async fn dial(endpoint: &Endpoint, deadline: Duration) -> io::Result<
 
 /// Why a daemon can't be reached, for a person.
 pub(crate) fn reason(endpoint: &Endpoint, error: &io::Error) -> String {
+    if let Some(unreached) = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<ssh::Unreached>())
+    {
+        return unreached.to_string();
+    }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => {
             format!("connection refused: no daemon listens at {endpoint}")

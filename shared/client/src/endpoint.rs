@@ -1,4 +1,4 @@
-//! Where a daemon is: a Unix socket or a TCP address, read from what a person typed.
+//! Where a daemon is: a Unix socket, a TCP address, or another machine's own socket over ssh, read from what a person typed.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -18,13 +18,38 @@ pub enum Endpoint {
         /// The port.
         port: u16,
     },
+    /// The local daemon of another machine, through `ssh`.
+    Ssh(Login),
+}
+
+/// Where `ssh` goes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Login {
+    /// As whom, where that is not as ssh has it configured.
+    pub user: Option<String>,
+    /// A name, an address, or a host of ssh's configuration.
+    pub host: String,
+    /// The port, where that is not as ssh has it configured.
+    pub port: Option<u16>,
+}
+
+impl Login {
+    /// As `ssh` takes it.
+    pub(crate) fn destination(&self) -> String {
+        match &self.user {
+            Some(user) => format!("{user}@{}", self.host),
+            None => self.host.clone(),
+        }
+    }
 }
 
 /// A target that can't be used; the text says why and what would do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadEndpoint {
     /// No form that we know, and why.
-    #[error("{given} is no target: {why}; one is unix:PATH, ws://HOST:PORT or http://HOST:PORT")]
+    #[error(
+        "{given} is no target: {why}; one is unix:PATH, ws://HOST:PORT, http://HOST:PORT or ssh://[USER@]HOST"
+    )]
     Unknown {
         /// What was typed, made safe to show.
         given: String,
@@ -32,9 +57,7 @@ pub enum BadEndpoint {
         why: &'static str,
     },
     /// A form that a later version will know.
-    #[error(
-        "{0} targets are not there yet; use unix:PATH or ws://HOST:PORT (over ssh: forward the port or the socket with ssh -L)"
-    )]
+    #[error("{0} targets are not there yet; use unix:PATH, ws://HOST:PORT or ssh://[USER@]HOST")]
     NotYet(&'static str),
     /// No home, so no default socket.
     #[error(
@@ -58,7 +81,7 @@ impl Endpoint {
     /// The value of the `Host` header.
     pub(crate) fn authority(&self) -> String {
         match self {
-            Self::Unix(_) => "localhost".to_owned(),
+            Self::Unix(_) | Self::Ssh(_) => "localhost".to_owned(),
             Self::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
             Self::Tcp { host, port } => format!("{host}:{port}"),
         }
@@ -92,10 +115,57 @@ impl FromStr for Endpoint {
         match scheme {
             "ws" | "http" => tcp(rest).map_err(unknown),
             "wss" | "https" => Err(BadEndpoint::NotYet("wss://")),
-            "ssh" => Err(BadEndpoint::NotYet("ssh://")),
+            "ssh" => login(rest).map_err(unknown),
             _ => Err(unknown("nothing is known of what stands before ://")),
         }
     }
+}
+
+/// Reads `[USER@]HOST[:PORT]`; a bare `/` may follow. Or what is wrong with it.
+fn login(rest: &str) -> Result<Endpoint, &'static str> {
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let (user, rest) = match rest.rsplit_once('@') {
+        Some((user, rest)) => (Some(user), rest),
+        None => (None, rest),
+    };
+    let (host, port) = match rest.strip_prefix('[') {
+        Some(inner) => {
+            let (host, port) = inner.split_once(']').ok_or("the bracket is not closed")?;
+            (host, port.strip_prefix(':'))
+        }
+        None => match rest.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (rest, None),
+        },
+    };
+    // What ssh would take for an option, or a shell for more than a word, is no name.
+    let is_name = |text: &str| {
+        !text.is_empty()
+            && !text.starts_with('-')
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"._-:%".contains(&b))
+    };
+    if !is_name(host) {
+        return Err("the host is a name or an address, and nothing else");
+    }
+    if user.is_some_and(|user| !is_name(user)) {
+        return Err("the user before the @ is a name, and nothing else");
+    }
+    let port = match port {
+        None => None,
+        Some(port) => Some(
+            port.parse()
+                .ok()
+                .filter(|port| *port != 0)
+                .ok_or("the port is a number from 1 to 65535")?,
+        ),
+    };
+    Ok(Endpoint::Ssh(Login {
+        user: user.map(str::to_owned),
+        host: host.to_owned(),
+        port,
+    }))
 }
 
 /// Reads `HOST:PORT`, with an IPv6 address in brackets; a bare `/` may follow. Or what is wrong with it.
@@ -143,6 +213,10 @@ impl fmt::Display for Endpoint {
         match self {
             Self::Unix(path) => write!(f, "unix:{}", text::clean(&path.to_string_lossy())),
             Self::Tcp { .. } => write!(f, "ws://{}", self.authority()),
+            Self::Ssh(login) => {
+                write!(f, "ssh://{}", login.destination())?;
+                login.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+            }
         }
     }
 }
@@ -184,6 +258,39 @@ mod tests {
     }
 
     #[test]
+    fn logins_are_read_and_said_again() {
+        for (given, destination, port) in [
+            ("ssh://etl1", "etl1", None),
+            ("ssh://ann@etl-1.lan:2222/", "ann@etl-1.lan", Some(2222)),
+            ("ssh://[::1]:22", "::1", Some(22)),
+        ] {
+            let Ok(Endpoint::Ssh(login)) = given.parse() else {
+                panic!("{given}");
+            };
+            assert_eq!(
+                (login.destination().as_str(), login.port),
+                (destination, port)
+            );
+        }
+        let said = "ssh://ann@etl1:2222"
+            .parse::<Endpoint>()
+            .unwrap()
+            .to_string();
+        assert_eq!(said, "ssh://ann@etl1:2222");
+        for bad in [
+            "ssh://",
+            "ssh://-oProxyCommand=x",
+            "ssh://a b",
+            "ssh://-l@h",
+            "ssh://h:0",
+            "ssh://h;reboot",
+            "ssh://@h",
+        ] {
+            assert!(bad.parse::<Endpoint>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn what_is_no_target_is_refused_in_words() {
         for (given, says) in [
             ("", "is no target: it has neither"),
@@ -206,7 +313,6 @@ mod tests {
             ("ws://::1:80", "stands in brackets"),
             ("wss://a:1", "not there yet"),
             ("https://a:1", "not there yet"),
-            ("ssh://a", "not there yet"),
         ] {
             let refused = given.parse::<Endpoint>().expect_err(given).to_string();
             assert!(refused.contains(says), "{given}: {refused}");

@@ -1,6 +1,6 @@
 //! Talking to a daemon, for the screen, the commands, the runner and the demo.
 //!
-//! Reading order: [`endpoint`] (where a daemon is), [`rest`] (one-shot calls), [`requests`] (the frames a client
+//! Reading order: [`endpoint`] (where a daemon is), [`ssh`] (the way to another machine), [`rest`] (one-shot calls), [`requests`] (the frames a client
 //! sends), [`link`] (the WebSocket that comes back by itself), [`reporter`] (the producer's side of it).
 //! Nothing here draws, prints or decides what a job may do.
 
@@ -11,6 +11,7 @@ pub mod link;
 pub mod reporter;
 pub mod requests;
 pub mod rest;
+pub mod ssh;
 
 #[cfg(test)]
 mod fake;

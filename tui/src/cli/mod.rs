@@ -15,6 +15,7 @@ mod act;
 mod completions;
 pub(crate) mod daemon;
 mod demo;
+mod dial_stdio;
 mod follow;
 mod history;
 mod ids;
@@ -56,7 +57,7 @@ struct Cli {
 /// What every command takes.
 #[derive(clap::Args, Debug, Clone)]
 pub(crate) struct Global {
-    /// The daemon to speak to: unix:PATH or ws://HOST:PORT [default: the local daemon's socket]
+    /// The daemon to speak to: unix:PATH, ws://HOST:PORT or ssh://[USER@]HOST [default: the local daemon's socket]
     #[arg(long, global = true, env = "JOBTOP_TARGET", value_name = "TARGET")]
     pub(crate) target: Option<String>,
     /// When to use colour
@@ -115,6 +116,8 @@ enum Command {
     Queue(queue::Args),
     /// Start, stop and look at the daemon
     Daemon(daemon::Args),
+    /// Join stdin and stdout to the local daemon, for `attach ssh://HOST`
+    DialStdio,
     /// See it at work: real pipelines on generated CSV files, on a daemon of its own that is gone afterwards
     Demo(demo::Args),
     /// Print the completion script of a shell
@@ -169,6 +172,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Priority(args) => block_on(act::priority(&args, global)),
         Command::Queue(args) => block_on(done(queue::main(args, global))),
         Command::Daemon(args) => daemon::main(args, global),
+        Command::DialStdio => dial_stdio::main(global),
         Command::Demo(args) => demo::main(args, global),
         Command::Completions(args) => completions::main(&args, &mut Cli::command()),
     }

@@ -14,7 +14,7 @@ use crate::term;
 /// The command line of `attach`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// The daemon: unix:PATH or ws://HOST:PORT
+    /// The daemon: unix:PATH, ws://HOST:PORT or ssh://[USER@]HOST
     #[arg(value_name = "TARGET")]
     target: String,
     #[command(flatten)]
@@ -60,6 +60,11 @@ pub(crate) fn attach(args: &Args, global: &Global) -> Result<ExitCode, Failure> 
 
 /// Shows the screen, and says goodbye afterwards.
 fn show(endpoint: Endpoint, look: Look, color: Color) -> Result<ExitCode, Failure> {
+    if let Endpoint::Ssh(_) = endpoint {
+        // While the terminal is still the person's: ssh may have to ask for something.
+        block_on(async { Ok(Rest::new(endpoint.clone()).ready().await?) })?;
+        jobtop_client::ssh::ask_no_more();
+    }
     let goodbye = open(endpoint, look, color)?;
     if let Some(line) = goodbye.line {
         print::note(&line);

@@ -42,11 +42,18 @@ pub(crate) fn rest(global: &Global) -> Result<Rest, Failure> {
     endpoint(global).map(Rest::new)
 }
 
+/// The same, when it is somewhere else.
+const THERE: &str = "Log in there with ssh, and see what `jobtop daemon status` says; `jobtop daemon start` starts it";
+
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         match error {
-            CallError::Unreachable { .. } => {
-                Self::Unreachable(Said::new(sentence(&error.to_string())).hint(START))
+            CallError::Unreachable { ref endpoint, .. } => {
+                let hint = match endpoint {
+                    Endpoint::Ssh(_) => THERE,
+                    _ => START,
+                };
+                Self::Unreachable(Said::new(sentence(&error.to_string())).hint(hint))
             }
             CallError::Refused(problem) => refused(&problem, &error_text(&problem)),
             CallError::Broken(text) => Self::failed(sentence(&text)),

@@ -93,6 +93,10 @@ fn curl(endpoint: &jobtop_client::Endpoint) -> String {
                 format!("--unix-socket '{quoted}' http://localhost")
             }
         }
+        // There, on that machine.
+        jobtop_client::Endpoint::Ssh(_) => {
+            "--unix-socket $XDG_RUNTIME_DIR/jobtop/jobtopd.sock http://localhost".to_owned()
+        }
         tcp @ jobtop_client::Endpoint::Tcp { .. } => {
             let shown = tcp.to_string();
             format!("http://{}", shown.strip_prefix("ws://").unwrap_or(&shown))
