@@ -462,7 +462,9 @@ fn the_history_the_figures_and_the_daemon_are_a_key_away() {
     assert!(text.contains("row #: timeout"), "{text}");
     screen.press("D");
     screen.wait_text("4 finished jobs in 1 period");
-    // `q` is back to the list, and only there it quits.
+    // `q` is back to where one was, and only in the list it quits.
+    screen.press("q");
+    screen.wait_text("jobs that have ended");
     screen.press("q");
     screen.wait_text("4 jobs");
     screen.press("q");

@@ -99,7 +99,8 @@ fn act(app: &mut App, action: Action, chord: Chord) -> Vec<Effect> {
             Screen::List => return vec![Effect::Quit],
             Screen::Detail(_) => app.screen = app.ground.screen(),
             Screen::Log => log::close(app),
-            Screen::Past | Screen::Figures(_) | Screen::Daemon(_) => past::leave(app),
+            Screen::Past => past::leave(app),
+            Screen::Figures(_) | Screen::Daemon(_) => app.screen = app.ground.screen(),
         },
         Action::Yes
         | Action::Complete
@@ -153,7 +154,8 @@ fn back(app: &mut App) -> Vec<Effect> {
         Screen::Log => log::close(app),
         Screen::Detail(_) => app.screen = app.ground.screen(),
         Screen::Past if !app.past.text.is_empty() => return past::set_text(app, ""),
-        Screen::Past | Screen::Figures(_) | Screen::Daemon(_) => past::leave(app),
+        Screen::Past => past::leave(app),
+        Screen::Figures(_) | Screen::Daemon(_) => app.screen = app.ground.screen(),
         Screen::List if app.marks.count() > 0 => app.marks.clear(),
         Screen::List if app.frozen.is_some() => freeze(app),
         Screen::List if app.filters.is_set() => {

@@ -35,7 +35,7 @@ pub(crate) struct Analyse {
 /// Opens the figures about the jobs that the filter of the history lets through.
 pub(super) fn open(app: &mut App) -> Vec<Effect> {
     if let Screen::Figures(_) = app.screen {
-        super::past::leave(app);
+        app.screen = app.ground.screen();
         return Vec::new();
     }
     app.screen = Screen::Figures(0);

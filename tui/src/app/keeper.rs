@@ -2,7 +2,7 @@
 
 use jobtop_core::proto::history::StoreAnswer;
 
-use super::{App, Effect, Screen, past};
+use super::{App, Effect, Screen};
 
 /// What the daemon said of its store.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -30,7 +30,7 @@ impl Keeper {
 /// Opens the page about the daemon, or leaves it.
 pub(super) fn open(app: &mut App) -> Vec<Effect> {
     if let Screen::Daemon(_) = app.screen {
-        past::leave(app);
+        app.screen = app.ground.screen();
         return Vec::new();
     }
     app.screen = Screen::Daemon(0);

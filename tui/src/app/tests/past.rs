@@ -172,8 +172,9 @@ fn figures_are_of_the_jobs_that_the_filter_of_the_history_lets_through() {
     );
     person.happen(Event::Analysed(by_user.number, nothing()));
     assert_eq!(person.app.figures.standing, Standing::There);
+    // Back to where they were opened.
     person.press("Esc");
-    assert_eq!(person.app.screen, Screen::List);
+    assert_eq!(person.app.screen, Screen::Past);
 }
 
 #[test]
