@@ -97,10 +97,11 @@ fn act(app: &mut App, action: Action, chord: Chord) -> Vec<Effect> {
         Action::Interrupt => return vec![Effect::Quit],
         Action::Quit => match app.screen {
             Screen::List => return vec![Effect::Quit],
-            Screen::Detail(_) => app.screen = app.ground.screen(),
+            Screen::Detail(_) | Screen::Figures(_) | Screen::Daemon(_) => {
+                app.screen = app.ground.screen();
+            }
             Screen::Log => log::close(app),
             Screen::Past => past::leave(app),
-            Screen::Figures(_) | Screen::Daemon(_) => app.screen = app.ground.screen(),
         },
         Action::Yes
         | Action::Complete
@@ -152,10 +153,11 @@ pub(super) fn go(app: &mut App, action: Action) -> Vec<Effect> {
 fn back(app: &mut App) -> Vec<Effect> {
     match app.screen {
         Screen::Log => log::close(app),
-        Screen::Detail(_) => app.screen = app.ground.screen(),
+        Screen::Detail(_) | Screen::Figures(_) | Screen::Daemon(_) => {
+            app.screen = app.ground.screen();
+        }
         Screen::Past if !app.past.text.is_empty() => return past::set_text(app, ""),
         Screen::Past => past::leave(app),
-        Screen::Figures(_) | Screen::Daemon(_) => app.screen = app.ground.screen(),
         Screen::List if app.marks.count() > 0 => app.marks.clear(),
         Screen::List if app.frozen.is_some() => freeze(app),
         Screen::List if app.filters.is_set() => {
