@@ -57,7 +57,7 @@ struct Cli {
 /// What every command takes.
 #[derive(clap::Args, Debug, Clone)]
 pub(crate) struct Global {
-    /// The daemon to speak to: unix:PATH, ws://HOST:PORT or ssh://USER@HOST [default: the local daemon's socket]
+    /// The daemon to speak to: unix:PATH, ws://HOST:PORT or ssh://HOST [default: the local daemon's socket]
     #[arg(long, global = true, env = "JOBTOP_TARGET", value_name = "TARGET")]
     pub(crate) target: Option<String>,
     /// When to use colour

@@ -14,7 +14,7 @@ use crate::term;
 /// The command line of `attach`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// The daemon: unix:PATH, ws://HOST:PORT or ssh://USER@HOST
+    /// The daemon: unix:PATH, ws://HOST:PORT or ssh://HOST
     #[arg(value_name = "TARGET")]
     target: String,
     #[command(flatten)]
