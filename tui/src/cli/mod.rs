@@ -57,8 +57,14 @@ struct Cli {
 /// What every command takes.
 #[derive(clap::Args, Debug, Clone)]
 pub(crate) struct Global {
-    /// The daemon to speak to: unix:PATH, ws://HOST:PORT or ssh://HOST [default: the local daemon's socket]
-    #[arg(long, global = true, env = "JOBTOP_TARGET", value_name = "TARGET")]
+    /// The daemon to speak to.
+    #[arg(
+        long,
+        global = true,
+        env = "JOBTOP_TARGET",
+        value_name = "TARGET",
+        help = "The daemon to speak to: unix:PATH, ws://HOST:PORT or ssh://[USER@]HOST [default: the local daemon's socket]"
+    )]
     pub(crate) target: Option<String>,
     /// When to use colour
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]

@@ -14,8 +14,11 @@ use crate::term;
 /// The command line of `attach`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// The daemon: unix:PATH, ws://HOST:PORT or ssh://HOST
-    #[arg(value_name = "TARGET")]
+    /// The daemon.
+    #[arg(
+        value_name = "TARGET",
+        help = "The daemon: unix:PATH, ws://HOST:PORT or ssh://[USER@]HOST"
+    )]
     target: String,
     #[command(flatten)]
     look: Look,
