@@ -175,12 +175,12 @@ fn apply(app: &mut App, text: &str) -> Vec<Effect> {
     match app.screen {
         Screen::Past => return past::set_text(app, text),
         Screen::Figures(_) => {
-            // The history shows the same jobs when it is opened: it asks then.
-            return if past::set_text(app, text).is_empty() {
-                Vec::new()
-            } else {
-                figures::ask(app)
-            };
+            // The history that may lie behind them is of the same jobs.
+            let mut effects = past::set_text(app, text);
+            if !effects.is_empty() {
+                effects.extend(figures::ask(app));
+            }
+            return effects;
         }
         _ => {}
     }

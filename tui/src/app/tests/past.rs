@@ -172,6 +172,14 @@ fn figures_are_of_the_jobs_that_the_filter_of_the_history_lets_through() {
     );
     person.happen(Event::Analysed(by_user.number, nothing()));
     assert_eq!(person.app.figures.standing, Standing::There);
+    // Another filter is one for both.
+    person.press("/");
+    let asked = person.press("2");
+    assert!(
+        matches!(asked[..], [Effect::Search(_), Effect::Analyse(_)]),
+        "{asked:?}"
+    );
+    person.press("Enter");
     // Back to where they were opened.
     person.press("Esc");
     assert_eq!(person.app.screen, Screen::Past);
