@@ -66,6 +66,15 @@ pub(super) fn view(payload: &[u8]) -> Option<Box<RawValue>> {
         #[serde(borrow)]
         view: &'a RawValue,
     }
+    // As this release writes it: then what follows the view need not be read.
+    if let Some(rest) =
+        payload.strip_prefix(format!(r#"{{"job":{{"v":{},"view":"#, stored::VERSION).as_bytes())
+    {
+        let mut text = serde_json::Deserializer::from_slice(rest);
+        return <&RawValue>::deserialize(&mut text)
+            .ok()
+            .map(ToOwned::to_owned);
+    }
     let kept: Kept<'_> = serde_json::from_slice(payload).ok()?;
     (kept.job.v == stored::VERSION).then(|| kept.job.view.to_owned())
 }
