@@ -12,7 +12,7 @@ use super::{
     App, Effect, Mode, Screen, arrange, confirm, copy, figures, keeper, log, marks, palette, past,
     typing,
 };
-use crate::keymap::{Action, Chord, Key};
+use crate::keymap::{Action, Chord, Context};
 
 /// A key for the screen itself.
 pub(super) fn key(app: &mut App, action: Action, chord: Chord) -> Vec<Effect> {
@@ -38,11 +38,11 @@ fn act(app: &mut App, action: Action, chord: Chord) -> Vec<Effect> {
         Action::Back => return back(app),
         Action::Filter => typing::open(app),
         Action::Status => {
-            if let Key::Char(digit) = chord.key {
-                let nth = digit.to_digit(10).unwrap_or(1) as usize;
-                app.filters.status = nth.checked_sub(2).and_then(|i| Status::ALL.get(i)).copied();
-                app.make_afresh();
-            }
+            // The first of its keys means all, the others a status each.
+            let nth = app.settings.keys.nth(Context::List, action, chord);
+            let status = nth.and_then(|nth| nth.checked_sub(1));
+            app.filters.status = status.and_then(|nth| Status::ALL.get(nth)).copied();
+            app.make_afresh();
         }
         Action::NextStatus => turn_status(app, Direction::Forward),
         Action::PreviousStatus => turn_status(app, Direction::Back),

@@ -16,6 +16,7 @@ use jobtop_core::proto::request::Subscribe;
 use jobtop_core::proto::view::View;
 use jobtop_core::query::{Query, Today};
 use jobtop_core::{JobId, Status, Timestamp};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::list::Shape;
 use crate::cli::print::colour::Paint;
@@ -64,14 +65,13 @@ pub(crate) async fn main(
     let mut mirror = Mirror::new();
     let mut known: HashMap<JobId, Standing> = HashMap::new();
     let mut is_first = true;
+    // One for all of it: what comes while a line is printed is not lost.
+    let mut interrupts = signal(SignalKind::interrupt())
+        .map_err(|error| Failure::failed(format!("Ctrl-C can't be heard: {error}")))?;
     loop {
-        let ended = tokio::signal::ctrl_c();
         let event = tokio::select! {
             event = events.recv() => event,
-            pressed = ended => {
-                drop(pressed);
-                return Err(Failure::Interrupted);
-            }
+            _ = interrupts.recv() => return Err(Failure::Interrupted),
         };
         let Some(event) = event else {
             return Err(Failure::failed("The feed of the daemon ended"));

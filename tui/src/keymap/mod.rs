@@ -263,6 +263,12 @@ impl Keymap {
             .map(|row| row.action)
     }
 
+    /// Which of the keys of an action a key is.
+    pub(crate) fn nth(&self, context: Context, action: Action, chord: Chord) -> Option<usize> {
+        let mut rows = self.of(context).filter(|row| row.action == action);
+        rows.find_map(|row| row.chords.iter().position(|one| *one == chord))
+    }
+
     /// The rows of a context, in the order of the table.
     pub(crate) fn of(&self, context: Context) -> impl Iterator<Item = &Binding> {
         self.0
@@ -463,6 +469,14 @@ mod tests {
         assert_eq!(map.action(Context::List, Chord::char('p')), None);
         let said = Keymap::with(&changed(Action::Pause, "x")).unwrap_err();
         assert_eq!(said, "x would mean both pause and cancel");
+        let digits = ["F1", "F2"].map(|chord| chord.parse().unwrap()).to_vec();
+        let changed_digits = BTreeMap::from([
+            (Action::Status, digits),
+            (Action::Help, vec![Chord::char('?')]),
+        ]);
+        let map = Keymap::with(&changed_digits).unwrap();
+        let second = Chord::plain(Key::F(2));
+        assert_eq!(map.nth(Context::List, Action::Status, second), Some(1));
         // What says yes to a question is not to be changed.
         let map = Keymap::with(&changed(Action::Yes, "x")).unwrap();
         assert_eq!(map.action(Context::Confirm, Chord::char('x')), None);
