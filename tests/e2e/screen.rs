@@ -549,12 +549,19 @@ fn the_configuration_says_which_keys_do_what_and_mistakes_are_named() {
     screen.wait_text("4 jobs");
     // F2, as xterm says it.
     screen.press("\x1bOQ");
-    screen.wait_text("jobs that have ended");
+    screen.wait_for("what has ended", |text| {
+        text.contains("jobs that have ended")
+            && text.contains("1 of 4")
+            && text.contains("A figures")
+    });
     // A press of the mouse on the second row, and on it again.
     for _ in 0..2 {
         screen.press("\x1b[<0;5;5M\x1b[<0;5;5m");
     }
-    screen.wait_text("FIGURES");
+    // It fills the screen, and is the second one's.
+    screen.wait_for("the job", |text| {
+        text.contains("orders-2") && !text.contains("orders-3") && !text.contains("A figures")
+    });
     screen.press("qqq");
     let left = screen.left();
     assert_eq!((left.code, left.modes_restored), (0, true));
