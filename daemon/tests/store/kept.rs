@@ -117,6 +117,15 @@ pub(crate) fn ended(number: u128, now: Now) -> Write {
     Write::Ended(record(job))
 }
 
+/// A job that runs, but every third number's has ended.
+pub(crate) fn third_ended(number: u128, now: Now) -> Write {
+    if number.is_multiple_of(3) {
+        ended(number, now)
+    } else {
+        whole(number, 1.0, now)
+    }
+}
+
 /// A job that ended so many milliseconds ago.
 pub(crate) fn ended_ago(number: u128, ms: i64, now: Now) -> Write {
     let mut job = job(number, 50.0, now);

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use jobtopd::store::Settings;
 
-use crate::kept::{Kept, ended, id, settings, whole};
+use crate::kept::{Kept, id, settings, third_ended};
 
 /// Where the child of the kill test writes.
 pub(crate) const VICTIM: &str = "JOBTOP_TEST_STORE";
@@ -28,12 +28,7 @@ async fn victim() {
     println!("open");
     for number in begin.. {
         let now = kept.clock.now();
-        let write = if number % 3 == 0 {
-            ended(number, now)
-        } else {
-            whole(number, 1.0, now)
-        };
-        assert!(kept.commit(write).await);
+        assert!(kept.commit(third_ended(number, now)).await);
         println!("acked {number}");
     }
 }

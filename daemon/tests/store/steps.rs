@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jobtopd::store::Settings;
 
-use crate::kept::{Kept, copy_tree, ended, ended_ago, id, settings, wait_for, whole};
+use crate::kept::{Kept, copy_tree, ended_ago, id, settings, third_ended, wait_for, whole};
 
 const BEFORE: u128 = 30;
 const AFTER: u128 = 50;
@@ -15,12 +15,7 @@ async fn work(dir: &Path, numbers: std::ops::Range<u128>) {
     let kept = Kept::open(dir, &settings());
     for number in numbers {
         let now = kept.clock.now();
-        let write = if number % 3 == 0 {
-            ended(number, now)
-        } else {
-            whole(number, 1.0, now)
-        };
-        assert!(kept.commit(write).await);
+        assert!(kept.commit(third_ended(number, now)).await);
     }
     kept.close().await;
 }

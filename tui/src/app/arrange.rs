@@ -7,6 +7,7 @@ use jobtop_core::proto::view::View;
 use serde::{Deserialize, Serialize};
 
 use super::App;
+use super::filters::{Direction, next, turned};
 use super::toast::{Toast, Tone};
 
 /// By what the rows are sorted.
@@ -235,10 +236,7 @@ impl Arrangement {
 
 /// What the rows are sorted by next.
 pub(super) fn next_sort(app: &mut App) {
-    let all = SortBy::ALL;
-    let at = all.iter().position(|sort| *sort == app.arrangement.sort);
-    let next = all[(at.unwrap_or(0) + 1) % all.len()];
-    sort(app, next);
+    sort(app, next(&SortBy::ALL, app.arrangement.sort));
 }
 
 fn sort(app: &mut App, by: SortBy) {
@@ -259,14 +257,8 @@ pub(super) fn reverse(app: &mut App) {
 
 /// What groups have in common next; after the last there are none.
 pub(super) fn next_group(app: &mut App) {
-    let all = GroupBy::ALL;
-    app.arrangement.group = match app.arrangement.group {
-        None => Some(all[0]),
-        Some(group) => {
-            let at = all.iter().position(|one| *one == group);
-            at.and_then(|at| all.get(at + 1)).copied()
-        }
-    };
+    let now = app.arrangement.group;
+    app.arrangement.group = turned(&GroupBy::ALL, now.as_ref(), Direction::Forward);
     app.make_afresh();
 }
 

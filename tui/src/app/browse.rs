@@ -4,9 +4,9 @@ use jobtop_core::Status;
 use jobtop_core::proto::view::View;
 
 use super::act::Verb;
-use super::figures::scrolled;
 use super::filters::Direction;
 use super::link::State;
+use super::rows::scrolled;
 use super::toast::{Toast, Tone};
 use super::{
     App, Effect, Mode, Screen, arrange, confirm, copy, figures, keeper, log, marks, palette, past,

@@ -2,10 +2,10 @@
 
 use jobtop_core::proto::history::{AnalyticsAnswer, Group, GroupBy};
 
+use super::filters::next;
 use super::past::Standing;
 use super::toast::{Toast, Tone};
 use super::{App, Effect, Screen};
-use crate::keymap::Action;
 
 /// The figures on the screen.
 #[derive(Clone, Default, Debug)]
@@ -81,24 +81,7 @@ pub(super) fn analysed(
 
 /// Groups by the next.
 pub(super) fn turn(app: &mut App) -> Vec<Effect> {
-    let all = GroupBy::ALL;
-    let at = all.iter().position(|by| *by == app.figures.by).unwrap_or(0);
-    app.figures.by = all[(at + 1) % all.len()];
+    app.figures.by = next(&GroupBy::ALL, app.figures.by);
     app.screen = Screen::Figures(0);
     ask(app)
-}
-
-/// Where a page of so many lines is after a key, of which so many are seen.
-pub(super) fn scrolled(scroll: usize, (lines, seen): (usize, usize), action: Action) -> usize {
-    let last = lines.saturating_sub(seen);
-    let page = seen.max(1);
-    let to = match action {
-        Action::Up => scroll.saturating_sub(1),
-        Action::Down => scroll + 1,
-        Action::PageUp => scroll.saturating_sub(page),
-        Action::PageDown => scroll + page,
-        Action::Top => 0,
-        _ => last,
-    };
-    to.min(last)
 }

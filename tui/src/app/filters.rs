@@ -88,8 +88,14 @@ pub(crate) enum Direction {
     Back,
 }
 
+/// What follows in a ring.
+pub(super) fn next<T: Copy + PartialEq>(ring: &[T], current: T) -> T {
+    let at = ring.iter().position(|one| *one == current);
+    ring[at.map_or(0, |at| (at + 1) % ring.len())]
+}
+
 /// The neighbour of `current` in a ring of `ring` and, between its end and its beginning, `None`.
-fn turned<T: Clone + PartialEq>(
+pub(super) fn turned<T: Clone + PartialEq>(
     ring: &[T],
     current: Option<&T>,
     direction: Direction,

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use jobtop_core::JobId;
 
+use super::rows::scrolled;
 use super::{App, Effect, Screen};
 use crate::keymap::Action;
 
@@ -137,15 +138,7 @@ pub(super) fn go(app: &mut App, action: Action) {
     let Some(log) = &mut app.log else { return };
     let last = log.length().saturating_sub(seen);
     let top = log.top.map_or(last, |top| top.min(last));
-    let page = seen.max(1);
-    let to = match action {
-        Action::Up => top.saturating_sub(1),
-        Action::Down => top + 1,
-        Action::PageUp => top.saturating_sub(page),
-        Action::PageDown => top + page,
-        Action::Top => 0,
-        _ => last,
-    };
+    let to = scrolled(top, (log.length(), seen), action);
     // Who is at the end stays there.
     log.top = (to < last).then_some(to);
 }

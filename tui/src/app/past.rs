@@ -5,6 +5,7 @@ use jobtop_core::proto::history::{HistoryAnswer, HistoryWanted, Order, SortBy};
 use jobtop_core::proto::view::View;
 use jobtop_core::query::{Mistake, Query, Today};
 
+use super::filters::next;
 use super::rows::window;
 use super::toast::{Toast, Tone};
 use super::{App, Effect, Ground, Screen};
@@ -213,9 +214,7 @@ pub(super) fn sort(app: &mut App, action: Action) -> Vec<Effect> {
     if action == Action::Reverse {
         order.descending = !order.descending;
     } else {
-        let all = SortBy::ALL;
-        let at = all.iter().position(|by| *by == order.by).unwrap_or(0);
-        order.by = all[(at + 1) % all.len()];
+        order.by = next(&SortBy::ALL, order.by);
         // Names are read from their beginning, the rest from its end.
         order.descending = order.by != SortBy::Name;
     }

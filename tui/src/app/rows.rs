@@ -11,6 +11,7 @@ use jobtop_core::proto::view::View;
 use jobtop_core::{JobId, Status, Timestamp};
 
 use super::arrange::{Arrangement, SortBy};
+use crate::keymap::Action;
 
 /// How long the order stands still after a key, in milliseconds.
 const HOLD_MS: u64 = 1_000;
@@ -310,6 +311,21 @@ pub(super) fn window(offset: usize, cursor: usize, height: usize, len: usize) ->
         .min(cursor)
         .max((cursor + 1).saturating_sub(height))
         .min(len.saturating_sub(height))
+}
+
+/// Where a page of so many lines is after a key, of which so many are seen.
+pub(super) fn scrolled(scroll: usize, (lines, seen): (usize, usize), action: Action) -> usize {
+    let last = lines.saturating_sub(seen);
+    let page = seen.max(1);
+    let to = match action {
+        Action::Up => scroll.saturating_sub(1),
+        Action::Down => scroll + 1,
+        Action::PageUp => scroll.saturating_sub(page),
+        Action::PageDown => scroll + page,
+        Action::Top => 0,
+        _ => last,
+    };
+    to.min(last)
 }
 
 #[cfg(test)]

@@ -12,11 +12,13 @@ use jiff::tz::TimeZone;
 use jobtop_client::link::{self, Event, LinkState};
 use jobtop_client::rest::Rest;
 use jobtop_core::mirror::{Changed, Mirror};
+use jobtop_core::proto::message::Message;
 use jobtop_core::proto::request::Subscribe;
 use jobtop_core::proto::view::View;
 use jobtop_core::query::{Query, Today};
 use jobtop_core::{JobId, Status, Timestamp};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 use crate::cli::list::Shape;
 use crate::cli::print::colour::Paint;
@@ -69,24 +71,9 @@ pub(crate) async fn main(
     let mut interrupts = signal(SignalKind::interrupt())
         .map_err(|error| Failure::failed(format!("Ctrl-C can't be heard: {error}")))?;
     loop {
-        let event = tokio::select! {
-            event = events.recv() => event,
+        let message = tokio::select! {
+            message = next(&mut events) => message?,
             _ = interrupts.recv() => return Err(Failure::Interrupted),
-        };
-        let Some(event) = event else {
-            return Err(Failure::failed("The feed of the daemon ended"));
-        };
-        let message = match event {
-            Event::State(LinkState::Waiting {
-                reason, attempt: 1, ..
-            }) => {
-                print::note(&format!(
-                    "jobtop: {reason}; waiting for the daemon to come back"
-                ));
-                continue;
-            }
-            Event::Message(message) => message,
-            Event::State(_) => continue,
         };
         match mirror.apply(&message) {
             Changed::Nothing => {}
@@ -110,6 +97,22 @@ pub(crate) async fn main(
             }
         }
         is_first &= mirror.position().is_none();
+    }
+}
+
+/// The next message of a feed; that the daemon is away is said, once each time. Nothing is lost if the wait is given up.
+pub(crate) async fn next(events: &mut mpsc::Receiver<Event>) -> Result<Message, Failure> {
+    loop {
+        match events.recv().await {
+            Some(Event::Message(message)) => return Ok(message),
+            Some(Event::State(LinkState::Waiting {
+                reason, attempt: 1, ..
+            })) => print::note(&format!(
+                "jobtop: {reason}; waiting for the daemon to come back"
+            )),
+            Some(Event::State(_)) => {}
+            None => return Err(Failure::failed("The feed of the daemon ended")),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::process::ExitCode;
 
-use jobtop_client::link::{self, Event, LinkState};
+use jobtop_client::link;
 use jobtop_client::rest::{CallError, Rest};
 use jobtop_core::proto::body::JobAnswer;
 use jobtop_core::proto::message::Message;
@@ -11,6 +11,7 @@ use jobtop_core::proto::request::Subscribe;
 use jobtop_core::proto::view::View;
 use jobtop_core::{JobId, Status};
 
+use crate::cli::follow::next;
 use crate::cli::{Global, act, ids, print, target};
 use crate::exit::Failure;
 
@@ -76,19 +77,8 @@ async fn follow(
     // Of those that are waited for, the ones that the present snapshot has told of.
     let mut told = HashSet::new();
     while !waiting.is_empty() {
-        let Some(event) = events.recv().await else {
-            return Err(Failure::failed("The feed of the daemon ended"));
-        };
-        let id = match event {
-            Event::State(LinkState::Waiting {
-                reason, attempt: 1, ..
-            }) => {
-                print::note(&format!(
-                    "jobtop: {reason}; waiting for the daemon to come back"
-                ));
-                continue;
-            }
-            Event::Message(Message::JobSnapshot { job, .. }) => {
+        let id = match next(&mut events).await? {
+            Message::JobSnapshot { job, .. } => {
                 let id = job.id;
                 told.insert(id);
                 if let Some(known) = waiting.get_mut(&id) {
@@ -96,18 +86,18 @@ async fn follow(
                 }
                 id
             }
-            Event::Message(Message::JobUpdate { job_id, patch, .. }) => {
+            Message::JobUpdate { job_id, patch, .. } => {
                 if let Some(known) = waiting.get_mut(&job_id) {
                     known.apply(*patch);
                 }
                 job_id
             }
             // It left the live set, or a daemon without it has come: the archive knows, or nobody does.
-            Event::Message(Message::JobRemoved { job_id, .. }) => {
+            Message::JobRemoved { job_id, .. } => {
                 refresh(rest, &mut waiting, job_id).await?;
                 job_id
             }
-            Event::Message(Message::SnapshotEnd(end)) => {
+            Message::SnapshotEnd(end) => {
                 // Whoever is not in it has left the live set.
                 let one: Option<JobId> = end
                     .channel
@@ -127,8 +117,8 @@ async fn follow(
                 }
                 continue;
             }
-            Event::Message(Message::Error(error)) => return Err(Failure::failed(error.message)),
-            Event::State(_) | Event::Message(_) => continue,
+            Message::Error(error) => return Err(Failure::failed(error.message)),
+            _ => continue,
         };
         if waiting.get(&id).map_or(Ok(false), &mut settle)? {
             waiting.remove(&id);

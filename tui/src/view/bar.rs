@@ -33,7 +33,7 @@ pub(super) fn spans(
     style: Style,
     theme: Theme,
 ) -> [Span<'static>; 2] {
-    let (done, open) = bar(progress, columns, theme.pick("", "a") == "a");
+    let (done, open) = bar(progress, columns, theme.is_ascii());
     [Span::styled(done, style), Span::styled(open, theme.faint())]
 }
 

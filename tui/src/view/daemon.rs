@@ -1,7 +1,5 @@
 //! The daemon: where it is, what its store has and takes, and whether it is well.
 
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
@@ -11,18 +9,8 @@ use crate::app::App;
 
 const LABEL: usize = 10;
 
-/// Draws it; returns how many lines there are and how many were seen.
-pub(super) fn draw(
-    app: &App,
-    scroll: usize,
-    buffer: &mut Buffer,
-    area: Rect,
-    theme: Theme,
-) -> (usize, usize) {
-    super::page(&lines(app, area.width.into(), theme), scroll, buffer, area)
-}
-
-fn lines(app: &App, width: usize, theme: Theme) -> Vec<Line<'static>> {
+/// The lines of the page.
+pub(super) fn lines(app: &App, width: usize, theme: Theme) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let mut say = |label: &str, text: &str, style: Style| {
         for (nth, part) in cell::wrap(&theme.text(text), width.saturating_sub(LABEL))
@@ -52,33 +40,9 @@ fn lines(app: &App, width: usize, theme: Theme) -> Vec<Line<'static>> {
         say("store", text, plain);
         return lines;
     };
-    let about = if store.indexed { "" } else { "about " };
-    let periods = if store.periods == 1 {
-        "period"
-    } else {
-        "periods"
-    };
-    let history = format!(
-        "{about}{} finished jobs in {} {periods}",
-        format::count(store.records),
-        store.periods
-    );
-    say("history", &history, plain);
-    let compacted = store.last_compaction.map_or_else(
-        || "not compacted yet".to_owned(),
-        |at| {
-            format!(
-                "compacted {}",
-                format::moment(at, app.clock(), &app.settings.zone)
-            )
-        },
-    );
-    let size = format!(
-        "{} of jobs, {} on the disk, {compacted}",
-        format::bytes(store.live_bytes),
-        format::bytes(store.disk_bytes)
-    );
-    say("store", &size, plain);
+    say("history", &format::finished_jobs(store), plain);
+    let taken = format::taken(store, app.clock(), &app.settings.zone);
+    say("store", &taken, plain);
     match &store.reason {
         Some(reason) => {
             let text = format!("{}: {reason}", store.state.replace('_', " "));

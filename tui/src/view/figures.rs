@@ -14,8 +14,6 @@
 use std::fmt::Write;
 
 use jobtop_core::proto::history::{Group, GroupBy};
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
@@ -27,19 +25,8 @@ use crate::app::past::Standing;
 /// How wide the bar of success is.
 const BAR: usize = 12;
 
-/// Draws them; returns how many lines there are and how many were seen.
-pub(super) fn draw(
-    app: &App,
-    scroll: usize,
-    buffer: &mut Buffer,
-    area: Rect,
-    theme: Theme,
-) -> (usize, usize) {
-    let lines = lines(app, area.width.into(), theme);
-    super::page(&lines, scroll, buffer, area)
-}
-
-fn lines(app: &App, width: usize, theme: Theme) -> Vec<Line<'static>> {
+/// The lines of the page.
+pub(super) fn lines(app: &App, width: usize, theme: Theme) -> Vec<Line<'static>> {
     let figures = &app.figures;
     match &figures.standing {
         Standing::Refused(words) => return vec![Line::raw(cell::fit(words, width, theme))],
@@ -177,11 +164,6 @@ fn days(app: &App, width: usize, theme: Theme) -> Vec<Line<'static>> {
         .flatten()
         .next()
         .map_or("", |group| group.key.as_str());
-    let signs = if theme.is_ascii() {
-        plot::ASCII
-    } else {
-        plot::BLOCKS
-    };
     let mut lines = vec![
         Line::raw(""),
         Line::styled(format!("DAY BY DAY  {first} to {last}"), theme.faint()),
@@ -199,7 +181,7 @@ fn days(app: &App, width: usize, theme: Theme) -> Vec<Line<'static>> {
         if most > 0 {
             lines.push(Line::from(vec![
                 Span::raw(format!("{name:<8}")),
-                Span::styled(plot::spark(&counts, most, &signs), style),
+                Span::styled(plot::spark(&counts, most, theme.sparks()), style),
                 Span::styled(
                     format!("  at most {} a day", format::count(most)),
                     theme.faint(),

@@ -2,6 +2,7 @@
 //! of a status. Pure; the commands print with it too.
 
 use jiff::tz::TimeZone;
+use jobtop_core::proto::history::StoreAnswer;
 use jobtop_core::{Status, Timestamp};
 
 /// The sign that stands before a status word.
@@ -130,6 +131,30 @@ pub(crate) fn moment(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
         (Some(at), _) => at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
         (None, _) => "?".to_owned(),
     }
+}
+
+/// How many finished jobs a store has.
+pub(crate) fn finished_jobs(store: &StoreAnswer) -> String {
+    let about = if store.indexed { "" } else { "about " };
+    let plural = if store.periods == 1 { "" } else { "s" };
+    format!(
+        "{about}{} finished jobs in {} period{plural}",
+        count(store.records),
+        store.periods
+    )
+}
+
+/// What they take, and when the store was compacted last.
+pub(crate) fn taken(store: &StoreAnswer, now: Timestamp, zone: &TimeZone) -> String {
+    let compacted = store.last_compaction.map_or_else(
+        || "not compacted yet".to_owned(),
+        |at| format!("compacted {}", moment(at, now, zone)),
+    );
+    format!(
+        "{} of jobs, {} on the disk, {compacted}",
+        bytes(store.live_bytes),
+        bytes(store.disk_bytes)
+    )
 }
 
 #[cfg(test)]

@@ -80,9 +80,13 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>) -> Shown {
         Screen::List => shown.rows = list::draw(app, buffer, at.list, theme),
         Screen::Past => shown.rows = past::draw(app, buffer, at.list, theme),
         Screen::Figures(scroll) => {
-            shown.page = figures::draw(app, scroll, buffer, at.list, theme);
+            let lines = figures::lines(app, at.list.width.into(), theme);
+            shown.page = page(&lines, scroll, buffer, at.list);
         }
-        Screen::Daemon(scroll) => shown.page = daemon::draw(app, scroll, buffer, at.list, theme),
+        Screen::Daemon(scroll) => {
+            let lines = daemon::lines(app, at.list.width.into(), theme);
+            shown.page = page(&lines, scroll, buffer, at.list);
+        }
         Screen::Log => shown.log = log::draw(app, buffer, at.list, theme),
         Screen::Detail(_) => {}
     }

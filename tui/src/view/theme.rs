@@ -10,7 +10,7 @@ use jobtop_core::calc::health::Health;
 use jobtop_core::text;
 use ratatui::style::{Color, Modifier, Style};
 
-use super::format;
+use super::{format, plot};
 use crate::app::toast::Tone;
 use crate::app::{App, Colours};
 
@@ -65,6 +65,15 @@ impl Theme {
     /// Whether only ASCII may be drawn.
     pub(super) const fn is_ascii(self) -> bool {
         self.ascii
+    }
+
+    /// The signs of a sparkline.
+    pub(super) const fn sparks(self) -> &'static [char; 8] {
+        if self.ascii {
+            &plot::ASCII
+        } else {
+            &plot::BLOCKS
+        }
     }
 
     /// What a cut text ends in.

@@ -160,31 +160,9 @@ fn page(report: &Report) -> String {
     };
     fact("jobs", &jobs);
     if let Some(store) = &report.store {
-        let about = if store.indexed { "" } else { "about " };
-        fact(
-            "history",
-            &format!(
-                "{about}{} finished jobs in {} period{}",
-                format::count(store.records),
-                store.periods,
-                if store.periods == 1 { "" } else { "s" }
-            ),
-        );
-        let compacted = match store.last_compaction {
-            Some(at) => format!(
-                "compacted {}",
-                format::moment(at, clock::now().wall, &TimeZone::system())
-            ),
-            None => "not compacted yet".to_owned(),
-        };
-        fact(
-            "store",
-            &format!(
-                "{} of jobs, {} on the disk, {compacted}",
-                format::bytes(store.live_bytes),
-                format::bytes(store.disk_bytes)
-            ),
-        );
+        fact("history", &format::finished_jobs(store));
+        let now = clock::now().wall;
+        fact("store", &format::taken(store, now, &TimeZone::system()));
         if let Some(reason) = &store.reason {
             let state = store.state.replace('_', " ");
             fact("", &format!("{state}: {}", words::clean(reason)));

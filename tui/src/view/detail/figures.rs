@@ -37,12 +37,11 @@ pub(super) fn lines(app: &App, job: &View, width: usize, theme: Theme) -> Vec<Li
     let lately = &lately[lately.len().saturating_sub(room)..];
     let most = lately.iter().max().copied().unwrap_or(0);
     if most > 0 && lately.len() > 1 {
-        let signs = if theme.is_ascii() {
-            plot::ASCII
-        } else {
-            plot::BLOCKS
-        };
-        say("lately", plot::spark(lately, most, &signs), theme.good());
+        say(
+            "lately",
+            plot::spark(lately, most, theme.sparks()),
+            theme.good(),
+        );
     }
     if metrics.error_count > 0 {
         let share = metrics
