@@ -131,7 +131,12 @@ fn login(rest: &str) -> Result<Endpoint, &'static str> {
     let (host, port) = match rest.strip_prefix('[') {
         Some(inner) => {
             let (host, port) = inner.split_once(']').ok_or("the bracket is not closed")?;
-            (host, port.strip_prefix(':'))
+            match port.strip_prefix(':') {
+                None if !port.is_empty() => {
+                    return Err("nothing but a port may follow the bracket");
+                }
+                port => (host, port),
+            }
         }
         None => match rest.split_once(':') {
             Some((host, port)) => (host, Some(port)),
@@ -214,7 +219,13 @@ impl fmt::Display for Endpoint {
             Self::Unix(path) => write!(f, "unix:{}", text::clean(&path.to_string_lossy())),
             Self::Tcp { .. } => write!(f, "ws://{}", self.authority()),
             Self::Ssh(login) => {
-                write!(f, "ssh://{}", login.destination())?;
+                let user = login.user.as_ref().map(|user| format!("{user}@"));
+                let user = user.unwrap_or_default();
+                if login.host.contains(':') {
+                    write!(f, "ssh://{user}[{}]", login.host)?;
+                } else {
+                    write!(f, "ssh://{user}{}", login.host)?;
+                }
                 login.port.map_or(Ok(()), |port| write!(f, ":{port}"))
             }
         }
@@ -272,17 +283,16 @@ mod tests {
                 (destination, port)
             );
         }
-        let said = "ssh://ann@etl1:2222"
-            .parse::<Endpoint>()
-            .unwrap()
-            .to_string();
-        assert_eq!(said, "ssh://ann@etl1:2222");
+        for said in ["ssh://ann@etl1:2222", "ssh://[::1]:22", "ssh://ann@[::1]"] {
+            assert_eq!(said.parse::<Endpoint>().unwrap().to_string(), said);
+        }
         for bad in [
             "ssh://",
             "ssh://-oProxyCommand=x",
             "ssh://a b",
             "ssh://-l@h",
             "ssh://h:0",
+            "ssh://[::1]2222",
             "ssh://h;reboot",
             "ssh://@h",
         ] {

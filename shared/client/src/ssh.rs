@@ -68,6 +68,8 @@ pub(crate) async fn dial(login: &Login) -> io::Result<Joined> {
             from,
         });
     }
+    // The other end waits for us no longer, so that it ends and says why.
+    drop((to, from));
     let mut said = Vec::new();
     let _ = errors.take(GREETING).read_to_end(&mut said).await;
     let said = String::from_utf8_lossy(&said).into_owned();
@@ -93,7 +95,8 @@ async fn greeted(from: &mut BufReader<ChildStdout>) -> io::Result<bool> {
             .take(GREETING - passed)
             .read_until(b'\n', &mut line)
             .await?;
-        if line.trim_ascii_end() == PREAMBLE.as_bytes() {
+        // A greeting may lack the end of its line.
+        if line.trim_ascii_end().ends_with(PREAMBLE.as_bytes()) {
             return Ok(true);
         }
         passed += read as u64;
@@ -133,8 +136,6 @@ fn command(login: &Login) -> Command {
         .arg("--")
         .arg(login.destination())
         .arg("jobtop dial-stdio");
-    // It takes no part in the Ctrl-C of our terminal: what is under way ends in order.
-    command.process_group(0);
     command
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use jobtop_core::proto::view::View;
+use jobtop_core::text;
 
 use super::toast::{Toast, Tone};
 use super::{App, Effect};
@@ -43,15 +44,22 @@ fn say(app: &mut App, text: String) {
 /// What went wrong, for whoever is asked for help.
 fn report(job: &View) -> Option<String> {
     let error = job.error.as_deref()?;
+    // What strangers wrote is pasted into a terminal: nothing in it may steer one.
+    let clean = |text: &str| text::clean(text).into_owned();
     let mut report = format!(
-        "{} ({}) of {}: {}\n{}\n{error}\n",
-        job.name, job.job_type, job.user_id, job.status, job.id
+        "{} ({}) of {}: {}\n{}\n{}\n",
+        clean(&job.name),
+        job.job_type,
+        job.user_id,
+        job.status,
+        job.id,
+        clean(error)
     );
     let Some(detail) = &job.error_detail else {
         return Some(report);
     };
     let mut fact = |name: &str, value: &str| {
-        let _ = writeln!(report, "{name}: {value}");
+        let _ = writeln!(report, "{name}: {}", clean(value));
     };
     if let Some(step) = &detail.step {
         fact("step", step);
@@ -72,7 +80,7 @@ fn report(job: &View) -> Option<String> {
     {
         report.push_str("last lines:\n");
         for line in lines {
-            let _ = writeln!(report, "  {line}");
+            let _ = writeln!(report, "  {}", clean(line));
         }
     }
     Some(report)

@@ -8,7 +8,7 @@ use super::toast::{Toast, Tone};
 use super::{App, Effect, Ground, Screen, act, figures, marks};
 
 /// Takes a message over.
-pub(super) fn take(app: &mut App, message: &Message) -> Option<Effect> {
+pub(super) fn take(app: &mut App, message: &Message) -> Vec<Effect> {
     let id = match message {
         Message::JobSnapshot { job, .. } => Some(job.id),
         Message::JobUpdate { job_id, .. } | Message::JobRemoved { job_id, .. } => Some(*job_id),
@@ -29,7 +29,7 @@ pub(super) fn take(app: &mut App, message: &Message) -> Option<Effect> {
         app.rows.stir();
     }
     match changed {
-        Changed::Nothing => None,
+        Changed::Nothing => Vec::new(),
         Changed::Job(id) => {
             if let Some(job) = app.mirror.get(id) {
                 app.paces.note(job, app.now.mono);
@@ -38,13 +38,13 @@ pub(super) fn take(app: &mut App, message: &Message) -> Option<Effect> {
                 app.heard.remove(&id);
             }
             act::seen(app, id);
-            marks::heard(app, id)
+            marks::heard(app, id).into_iter().collect()
         }
         Changed::All => {
             app.heard.retain(|id, _| app.mirror.get(*id).is_some());
             app.paces.keep(|id| app.mirror.get(id).is_some());
             app.rows.spoil();
-            None
+            marks::heard_all(app)
         }
     }
 }

@@ -4,7 +4,6 @@ use jobtop_core::proto::history::{AnalyticsAnswer, Group, GroupBy};
 
 use super::filters::next;
 use super::past::Standing;
-use super::toast::{Toast, Tone};
 use super::{App, Effect, Screen};
 
 /// The figures on the screen.
@@ -70,12 +69,12 @@ pub(super) fn analysed(
             figures.days = days;
             figures.standing = Standing::There;
         }
-        // What was told before stays in sight.
-        Err(words) if !figures.answer.groups.is_empty() => {
-            figures.standing = Standing::There;
-            app.toast = Some(Toast::new(Tone::Refusal, words, app.now.mono));
+        // What was told before was told of another filter or grouping.
+        Err(words) => {
+            figures.answer = AnalyticsAnswer::default();
+            figures.days.clear();
+            figures.standing = Standing::Refused(words);
         }
-        Err(words) => figures.standing = Standing::Refused(words),
     }
 }
 

@@ -53,9 +53,13 @@ impl Input {
         }
     }
 
-    /// Puts another word in the place of the one before the cursor.
-    pub(crate) fn replace_word(&mut self, word: &str) {
-        let begin = self.before().rfind(' ').map_or(0, |blank| blank + 1);
+    /// Where the word before the cursor begins.
+    pub(crate) fn word_start(&self) -> usize {
+        self.before().rfind(' ').map_or(0, |blank| blank + 1)
+    }
+
+    /// Puts another word in the place of what stands between there and the cursor.
+    pub(crate) fn replace_from(&mut self, begin: usize, word: &str) {
         if self.text.len() - (self.at - begin) + word.len() <= LONGEST {
             self.text.replace_range(begin..self.at, word);
             self.at = begin + word.len();

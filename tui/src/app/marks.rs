@@ -153,3 +153,12 @@ pub(super) fn heard(app: &mut App, id: JobId) -> Option<Effect> {
     // With a name of ours in front no job's name can be taken for a sequence of its own, as `4;1;50` would be.
     Some(Effect::Notify(format!("jobtop: {text}")))
 }
+
+/// The whole picture is new, as after a cut: what ended meanwhile is told, too.
+pub(super) fn heard_all(app: &mut App) -> Vec<Effect> {
+    let watched: Vec<JobId> = app.marks.watched.iter().copied().collect();
+    watched
+        .into_iter()
+        .filter_map(|id| heard(app, id))
+        .collect()
+}

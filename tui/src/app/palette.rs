@@ -34,6 +34,15 @@ pub(super) fn open(app: &mut App) {
     app.mode = Mode::Palette(Palette::default());
 }
 
+/// Pasted text goes where typed text goes.
+pub(super) fn paste(app: &mut App, mut palette: Palette, text: &str) {
+    for c in jobtop_core::text::clean(text).chars() {
+        palette.input.insert(c);
+    }
+    palette.at = 0;
+    app.mode = Mode::Palette(palette);
+}
+
 /// A key for it.
 pub(super) fn key(
     app: &mut App,

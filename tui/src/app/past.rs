@@ -176,12 +176,14 @@ pub(super) fn found(app: &mut App, number: u64, result: Result<HistoryAnswer, St
             past.indexed_from = answer.indexed_from;
             past.standing = Standing::There;
         }
-        // What was found before stays in sight.
-        Err(words) if !past.jobs.is_empty() => {
-            past.standing = Standing::There;
-            app.toast = Some(Toast::new(Tone::Refusal, words, app.now.mono));
+        // What was found before stays in sight, and is asked for anew by the next Enter.
+        Err(words) => {
+            past.next = None;
+            past.standing = Standing::Refused(words.clone());
+            if !past.jobs.is_empty() {
+                app.toast = Some(Toast::new(Tone::Refusal, words, app.now.mono));
+            }
         }
-        Err(words) => past.standing = Standing::Refused(words),
     }
 }
 
@@ -195,7 +197,7 @@ pub(super) fn set_text(app: &mut App, text: &str) -> Vec<Effect> {
     match Query::parse(text, &today) {
         Ok(_) => {
             past.mistake = None;
-            if past.text == text.trim() {
+            if past.text == text.trim() && !matches!(past.standing, Standing::Refused(_)) {
                 return Vec::new();
             }
             text.trim().clone_into(&mut past.text);

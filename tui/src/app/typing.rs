@@ -23,6 +23,8 @@ pub(crate) struct Offered {
     pub(crate) words: Vec<String>,
     /// The one that is written.
     pub(crate) at: usize,
+    /// Where it begins: a word in quotes has blanks of its own.
+    begin: usize,
 }
 
 /// Opens the input on the filter in force.
@@ -126,9 +128,14 @@ fn complete(app: &App, typing: &mut Typing, forwards: bool) {
         if words.is_empty() {
             return;
         }
-        Offered { words, at: 0 }
+        Offered {
+            words,
+            at: 0,
+            begin: typing.input.word_start(),
+        }
     };
-    typing.input.replace_word(&offered.words[offered.at]);
+    let word = &offered.words[offered.at];
+    typing.input.replace_from(offered.begin, word);
     // What is the only one goes on: Tab then completes what follows.
     typing.offered = (offered.words.len() > 1).then_some(offered);
 }

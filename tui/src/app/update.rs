@@ -16,12 +16,12 @@ pub(crate) fn update(app: &mut App, event: Event, now: Now) -> Vec<Effect> {
     match event {
         Event::Key(chord) => return key(app, chord),
         Event::Mouse(pointed) => return pointing::at(app, pointed),
-        Event::Paste(text) => {
-            if let Mode::Typing(typing) = app.mode.clone() {
-                return typing::paste(app, typing, &text);
-            }
-        }
-        Event::Message(message) => return feed::take(app, &message).into_iter().collect(),
+        Event::Paste(text) => match app.mode.clone() {
+            Mode::Typing(typing) => return typing::paste(app, typing, &text),
+            Mode::Palette(palette) => palette::paste(app, palette, &text),
+            _ => {}
+        },
+        Event::Message(message) => return feed::take(app, &message),
         Event::Link(state) => return feed::link(app, state),
         Event::Found(number, result) => past::found(app, number, result),
         Event::Analysed(number, result) => figures::analysed(app, number, result),

@@ -75,6 +75,9 @@ pub(crate) async fn main(
             message = next(&mut events) => message?,
             _ = interrupts.recv() => return Err(Failure::Interrupted),
         };
+        if let Message::Error(error) = &message {
+            return Err(Failure::failed(words::clean(&error.message)));
+        }
         match mirror.apply(&message) {
             Changed::Nothing => {}
             // While the picture is not whole there is nothing to compare with.

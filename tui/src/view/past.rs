@@ -166,18 +166,18 @@ fn laid(width: u16) -> Vec<(&'static Column, u16)> {
 
 /// What stands where there are no jobs.
 fn instead(app: &App, theme: Theme) -> Option<String> {
-    if let Standing::Refused(words) = &app.past.standing {
-        return Some(words.clone());
-    }
     if !app.past.jobs.is_empty() {
         return None;
     }
-    Some(match app.past.standing {
+    Some(match &app.past.standing {
+        Standing::Refused(words) => words.clone(),
         Standing::Asked => format!("Looking{}", theme.ellipsis()),
-        _ if app.past.text.is_empty() => {
+        Standing::There if app.past.text.is_empty() => {
             "No job has ended yet. What ends is kept for 30 days, unless the daemon is told otherwise.".to_owned()
         }
-        _ => "No finished job passes the filter. Esc clears it, / changes it.".to_owned(),
+        Standing::There => {
+            "No finished job passes the filter. Esc clears it, / changes it.".to_owned()
+        }
     })
 }
 

@@ -197,7 +197,7 @@ fn ids_and_errors_are_copied() {
     failed.error = Some("HTTP 401".into());
     failed.error_detail = serde_json::from_str(
         r#"{"code":"x","message":"HTTP 401","step":"Upload","exitCode":3,"suggestion":"Renew the token",
-        "lastLines":["POST /v2","401"]}"#,
+        "lastLines":["POST /v2\u001b[201~","401"]}"#,
     )
     .ok();
     let id = failed.id;
@@ -215,6 +215,7 @@ fn ids_and_errors_are_copied() {
         "  401\n",
     ] {
         assert!(report.contains(part), "{report}");
+        assert!(!report.contains('\u{1b}'), "{report:?}");
     }
     person.press("g");
     assert_eq!(person.press("Y"), []);
@@ -240,6 +241,22 @@ fn the_end_of_a_job_is_told_once_to_who_wants_to_hear_of_it() {
     assert_eq!(person.change(id, 52, end), []);
     person.press("n");
     assert!(person.toast().contains("ended already"));
+    // One that ended while the connection was away is told as well.
+    let mut person = Person::with([job(1)]);
+    person.press("n");
+    person.cut(3_000);
+    person.link(crate::app::link::State::Connected);
+    person.subscribed(8, true);
+    let mut ended = job(1);
+    ended.status = Status::Completed;
+    ended.finished_at = Some(at(3));
+    ended.revision = 90;
+    let told = person.see(ended);
+    let told: Vec<Effect> = told.into_iter().chain(person.snapshot_end(8)).collect();
+    assert_eq!(
+        told,
+        [Effect::Notify("jobtop: orders-1.csv completed".to_owned())]
+    );
 }
 
 #[test]

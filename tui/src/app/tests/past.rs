@@ -280,3 +280,21 @@ fn what_was_found_stays_in_sight_and_is_asked_again_when_the_daemon_is_back() {
         "{asked:?}"
     );
 }
+
+#[test]
+fn values_with_blanks_are_gone_through_whole() {
+    let (mut one, mut other) = (job(1), job(2));
+    one.queue = "nightly load".into();
+    other.queue = "nightly run".into();
+    let mut person = Person::with([one, other]);
+    person.press("/");
+    person.write("orders queue:n");
+    for value in ["load", "run", "load"] {
+        person.press("Tab");
+        let Mode::Typing(typing) = &person.app.mode else {
+            panic!("it is typed");
+        };
+        let text = format!("orders queue:\"nightly {value}\"");
+        assert_eq!(typing.input.text(), text);
+    }
+}

@@ -159,20 +159,20 @@ impl Person {
         }));
     }
 
-    pub(crate) fn snapshot_end(&mut self, epoch: u64) {
+    pub(crate) fn snapshot_end(&mut self, epoch: u64) -> Vec<Effect> {
         self.say(Message::SnapshotEnd(SnapshotEnd {
             channel: "jobs".to_owned(),
             revision: 0,
             epoch,
-        }));
+        }))
     }
 
     /// One job of a snapshot, or a new one.
-    pub(crate) fn see(&mut self, job: View) {
+    pub(crate) fn see(&mut self, job: View) -> Vec<Effect> {
         self.say(Message::JobSnapshot {
             channel: "jobs".to_owned(),
             job: Box::new(job),
-        });
+        })
     }
 
     /// A job changes.
