@@ -8,17 +8,17 @@ use clap::{ArgAction, Parser, ValueEnum};
 pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:7411";
 
 /// Tracks jobs, keeps them, and feeds them to whoever watches.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(
     name = "jobtopd",
     bin_name = "jobtopd",
     version,
     no_binary_name = true,
-    after_help = "When it serves it prints one line: ready unix:PATH [http://ADDR]…\n\
+    after_help = "When it serves it prints one line: ready unix:PATH [http[s]://ADDR]…\n\
                   SIGTERM and SIGINT end it in order. The manual is jobtopd(8)."
 )]
 pub(crate) struct Cli {
-    /// Serve HTTP and WebSocket on this address too; without ADDR 127.0.0.1:7411, port 0 takes a free one
+    /// Serve HTTP and WebSocket on this address too; without ADDR 127.0.0.1:7411, port 0 takes a free one; beyond loopback over TLS
     #[arg(
         long,
         value_name = "ADDR",
@@ -73,6 +73,12 @@ pub(crate) struct Cli {
         value_delimiter = ','
     )]
     pub(crate) allow_host: Vec<String>,
+    /// The certificate to show, in PEM, with those that vouch for it [default: one of our own, made at the first start]
+    #[arg(long, value_name = "FILE", env = "JOBTOPD_TLS_CERT")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of --tls-cert, in PEM
+    #[arg(long, value_name = "FILE", env = "JOBTOPD_TLS_KEY")]
+    pub(crate) tls_key: Option<PathBuf>,
 }
 
 /// Who may speak over TCP.
@@ -104,7 +110,7 @@ mod tests {
             (&["--lisen"], None),
             (&["run"], None),
             (&["--auth", "maybe"], None),
-            (&["--tls-cert", "x"], None),
+            (&["--tls-cart", "x"], None),
         ] {
             let expected: Option<Vec<String>> =
                 expected.map(|list: Vec<&str>| list.into_iter().map(str::to_owned).collect());

@@ -28,9 +28,25 @@ pub(crate) enum Failure {
         /// Why.
         source: io::Error,
     },
-    /// TCP was asked for, and nobody could be told apart on it.
-    #[error("--listen needs credentials, and this version has no tokens yet")]
-    NoTokens,
+    /// The file of tokens can't be read.
+    #[error("cannot read the tokens in {dir}: {source}", dir = dir.display())]
+    Tokens {
+        /// The folder that they lie in.
+        dir: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A certificate or its key can't be used.
+    #[error("cannot use the certificate or key in {path}: {why}", path = path.display())]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
+    /// A port in the clear beyond loopback.
+    #[error("everybody on the way could read along on http://{0}")]
+    InTheClear(SocketAddr),
     /// `--auth none` beyond loopback.
     #[error("--auth none trusts everybody, so it listens on loopback addresses only, not on {0}")]
     OpenToTheWorld(SocketAddr),
@@ -107,9 +123,13 @@ impl Failure {
             Self::ConfigUnreadable { .. } => {
                 "Make it readable for this account, or name another one with --config".to_owned()
             }
-            Self::NoTokens => "Leave --listen out to serve the Unix socket alone, or add --auth none to trust \
-                               everybody on this machine"
-                .to_owned(),
+            Self::Tokens { .. } => {
+                "Bring tokens.json back from a backup, or move it away and have new tokens made".to_owned()
+            }
+            Self::Certificate { .. } => {
+                "Give a certificate in PEM, the whole chain of it, with --tls-cert and its key with --tls-key".to_owned()
+            }
+            Self::InTheClear(addr) => format!("Use --listen https://{addr}"),
             Self::OpenToTheWorld(addr) => {
                 format!("Use --listen 127.0.0.1:{}", addr.port())
             }
@@ -141,7 +161,8 @@ impl Failure {
         match self {
             Self::Setting { .. }
             | Self::ConfigUnreadable { .. }
-            | Self::NoTokens
+            | Self::Certificate { .. }
+            | Self::InTheClear(_)
             | Self::OpenToTheWorld(_) => ExitCode::from(2),
             Self::NoHome
             | Self::Folder { .. }
@@ -151,6 +172,7 @@ impl Failure {
             | Self::PortInUse(_)
             | Self::Port { .. }
             | Self::Store { .. }
+            | Self::Tokens { .. }
             | Self::System { .. }
             | Self::Broken(_)
             | Self::Slow(_) => ExitCode::from(1),

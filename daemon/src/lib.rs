@@ -23,6 +23,8 @@ mod history;
 mod http;
 mod logging;
 pub mod logs;
+pub mod metrics;
+mod reload;
 mod sdnotify;
 pub mod store;
 mod supervise;
@@ -47,7 +49,9 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         }
     };
     logging::begin();
-    match config::Settings::new(cli, prefix(&args)).and_then(supervise::run) {
+    let prefix = prefix(&args);
+    let read = move || config::Settings::new(cli.clone(), prefix.clone());
+    match read().and_then(|settings| supervise::run(settings, &read)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = writeln!(

@@ -2,6 +2,7 @@
 //! that spawns long tasks. A task that ends unasked takes the daemon down with it, rather than leave it half alive.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,22 +15,27 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
-use crate::auth::{self, Doorkeeper};
+use crate::auth::{self, Doorkeeper, Strangers, Tokens};
 use crate::check;
+use crate::cli::Auth;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::engine::handle::{Handle, INBOX};
 use crate::engine::{self, Board, Wiring, queues};
 use crate::exit::Failure;
 use crate::feed::hub::Hub;
+use crate::feed::pace::Pace;
 use crate::feed::session::Shared;
 use crate::folder::{self, Closed};
 use crate::history;
-use crate::http::Site;
 use crate::http::door::{self, Door};
 use crate::http::guard::Guard;
 use crate::http::socket;
+use crate::http::status::About;
+use crate::http::tls::Tls;
+use crate::http::{Rules, Site};
 use crate::logs::{Logs, sweep};
+use crate::reload;
 use crate::sdnotify::{self, State};
 use crate::store::{self, Opened};
 use crate::workers::launcher::{self, Launcher};
@@ -42,7 +48,12 @@ const GOING_DOWN: Duration = Duration::from_millis(4_800);
 const FILES: u64 = 16_384;
 
 /// Runs the daemon until a signal ends it.
-pub(crate) fn run(settings: Settings) -> Result<(), Failure> {
+///
+/// On SIGHUP the settings are read once more, and what can change while it serves does.
+pub(crate) fn run(
+    settings: Settings,
+    read: &dyn Fn() -> Result<Settings, Failure>,
+) -> Result<(), Failure> {
     more_files();
     let clock = Clock::new();
     folder::secure(
@@ -70,13 +81,18 @@ pub(crate) fn run(settings: Settings) -> Result<(), Failure> {
             doing: "start threads",
             source,
         })?;
-    let ended = runtime.block_on(serve(settings, opened, clock));
+    let ended = runtime.block_on(serve(settings, read, opened, clock));
     // Whatever still hangs by now is not waited for.
     runtime.shutdown_background();
     ended
 }
 
-async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), Failure> {
+async fn serve(
+    mut settings: Settings,
+    read: &dyn Fn() -> Result<Settings, Failure>,
+    opened: Opened,
+    clock: Clock,
+) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let doors = Doors::open(&settings)?;
     let Opened {
@@ -106,7 +122,8 @@ async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), F
 
     let (inbox, commands) = mpsc::channel(INBOX);
     let (close, closing) = watch::channel(false);
-    let logs = Logs::of(&settings.data_dir.path);
+    let logs = Logs::of(&settings.data_dir.path, settings.limits.log_bytes as u64);
+    let (switch_feed, feed) = watch::channel(settings.feed);
     let by_key = archive.clone();
     let searched = history::shared(archive.clone(), writer.health(), clock);
     let shared = Shared {
@@ -124,6 +141,9 @@ async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), F
         engine: Handle::new(inbox),
         clock,
         limits: settings.limits,
+        metrics: Arc::default(),
+        pace: Arc::new(Pace::new(settings.limits.requests_per_second)),
+        feed,
         closing,
     };
     let wiring = Wiring {
@@ -142,17 +162,44 @@ async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), F
         }
     };
     let starter = Launcher::new(shared.engine.clone(), &settings);
-    let guard = Guard::new(&doors.ports, &settings.allow_host, &settings.allow_origin);
-    let site = Site::new(shared, writer.health(), guard);
+    let addresses: Vec<SocketAddr> = doors.ports.iter().map(|port| port.addr).collect();
+    let tls = doors.tls.clone();
+    if let Some(tls) = &tls {
+        tracing::info!(fingerprint = %tls.shown().fingerprint, "the certificate's fingerprint");
+    }
+    let may_submit = settings.remote_commands.clone();
+    let tokens =
+        Tokens::open(&settings.data_dir.path, may_submit).map_err(|source| Failure::Tokens {
+            dir: settings.data_dir.path.clone(),
+            source,
+        })?;
+    let tokens = Arc::new(tokens);
+    let keeper = Doorkeeper::new(match settings.auth {
+        Auth::None => Strangers::Anybody,
+        Auth::Token => Strangers::WithToken(Arc::clone(&tokens)),
+    });
+    let rules = Rules {
+        guard: guard(&settings, &addresses, tls.as_deref()),
+        keeper,
+        tokens,
+    };
+    let about = About {
+        started_at: now.wall,
+        auth: match settings.auth {
+            Auth::None => "none",
+            Auth::Token => "token",
+        },
+        listening: doors.ports.iter().map(Port::url).collect(),
+        tls: tls.clone(),
+    };
+    let site = Site::new(shared, writer.health(), rules, about);
 
     let mut engine = JoinSet::new();
     engine.spawn(engine::run(board, wiring));
     let mut at_the_doors = JoinSet::new();
-    let keeper = Doorkeeper::new();
     for door in doors.list {
-        at_the_doors.spawn(door::serve(door, Arc::clone(&site), keeper.clone()));
+        at_the_doors.spawn(door::serve(door, Arc::clone(&site)));
     }
-    drop(site);
     let mut runners = JoinSet::new();
     runners.spawn(starter.run(launches));
     runners.spawn(sweep::run(logs, known));
@@ -161,24 +208,37 @@ async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), F
     tracing::info!(epoch, "serving");
 
     // All arms are cancel-safe.
-    let broken = tokio::select! {
-        name = signals.next() => {
-            tracing::info!("{name}: going down");
-            None
-        }
+    let broken = loop {
+        tokio::select! {
+            heard = signals.next() => match heard {
+                Heard::Reload => {
+                    let changed = reload::compare(&settings, read);
+                    if let Some(new) = reload::apply(changed, tls.as_deref()) {
+                        switch_feed.send_replace(new.feed);
+                        site.set_guard(guard(&new, &addresses, tls.as_deref()));
+                        settings = new;
+                    }
+                }
+                Heard::End(name) => {
+                    tracing::info!("{name}: going down");
+                    break None;
+                }
+            },
         Some(ended) = engine.join_next() => {
             let part = match &ended {
                 Ok(Err(_)) => "store",
                 Ok(Ok(())) | Err(_) => "engine",
             };
             log_panic(&ended);
-            Some(part)
+            break Some(part);
         }
         Some(ended) = at_the_doors.join_next() => {
             log_panic(&ended);
-            Some("listener")
+            break Some("listener");
+        }
         }
     };
+    drop(site);
 
     sdnotify::tell(State::Stopping);
     let start = Instant::now();
@@ -209,7 +269,7 @@ async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), F
     };
     let ended = tokio::select! {
         ended = going_down => ended,
-        name = signals.next() => {
+        name = signals.end() => {
             tracing::warn!("{name} again: ending at once");
             return Err(Failure::Slow("tidying up"));
         }
@@ -223,7 +283,8 @@ async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), F
 /// What is listened on.
 struct Doors {
     list: Vec<Door>,
-    ports: Vec<std::net::SocketAddr>,
+    ports: Vec<Port>,
+    tls: Option<Arc<Tls>>,
     _file: socket::SocketFile,
 }
 
@@ -235,22 +296,73 @@ impl Doors {
         // Ports before the socket: a port in use leaves no trace.
         let mut list = Vec::new();
         let mut ports = Vec::new();
-        for addr in &settings.listen {
-            let (listener, addr) = socket::tcp(*addr)?;
-            list.push(Door::Tcp(listener));
-            ports.push(addr);
+        let tls = if settings
+            .listen
+            .iter()
+            .any(|listen| settings.speaks_tls(*listen))
+        {
+            let own = certificate_names(settings);
+            let data = &settings.data_dir.path;
+            let tls = Tls::open(settings.certificate.as_ref(), data, own)?;
+            Some(Arc::new(tls))
+        } else {
+            None
+        };
+        for listen in &settings.listen {
+            let (listener, addr) = socket::tcp(listen.addr)?;
+            let tls = tls.clone().filter(|_| settings.speaks_tls(*listen));
+            ports.push(Port {
+                addr,
+                scheme: if tls.is_some() { "https" } else { "http" },
+            });
+            list.push(Door::Tcp(listener, tls));
         }
         let (listener, file) = socket::unix(path)?;
         list.push(Door::Unix(listener));
         Ok(Self {
             list,
             ports,
+            tls,
             _file: file,
         })
     }
 }
 
-/// SIGTERM, SIGINT, and SIGHUP unless whoever started us had it ignored, as nohup does.
+/// A port that is listened on, as it is said.
+struct Port {
+    addr: SocketAddr,
+    scheme: &'static str,
+}
+
+impl Port {
+    fn url(&self) -> String {
+        format!("{}://{}", self.scheme, self.addr)
+    }
+}
+
+/// The names that a certificate of our own is made out to. Clients believe it by its fingerprint; these are for other programs.
+fn certificate_names(settings: &Settings) -> Vec<String> {
+    let mut names = vec!["localhost".to_owned()];
+    let node = rustix::system::uname();
+    if let Ok(node) = node.nodename().to_str()
+        && !node.is_empty()
+    {
+        names.push(node.to_ascii_lowercase());
+    }
+    names.extend_from_slice(&settings.allow_host);
+    let listened = settings.listen.iter().map(|listen| listen.addr.ip());
+    names.extend(
+        listened
+            .filter(|ip| !ip.is_unspecified())
+            .map(|ip| ip.to_string()),
+    );
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// SIGTERM, SIGINT, and SIGHUP unless whoever started us had it ignored, as nohup does: at a terminal it ends the daemon, elsewhere the
+/// settings are read once more.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -279,28 +391,50 @@ impl Signals {
         })
     }
 
-    /// The name of the next one that is to end the daemon.
-    async fn next(&mut self) -> &'static str {
-        loop {
-            let hung_up = async {
-                match &mut self.hangup {
-                    Some(hangup) => hangup.recv().await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                _ = self.terminate.recv() => return "SIGTERM",
-                _ = self.interrupt.recv() => return "SIGINT",
-                _ = hung_up => {}
+    /// The next one, and what it asks for.
+    async fn next(&mut self) -> Heard {
+        let hung_up = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
             }
-            if self.at_terminal {
-                return "SIGHUP";
+        };
+        tokio::select! {
+            _ = self.terminate.recv() => Heard::End("SIGTERM"),
+            _ = self.interrupt.recv() => Heard::End("SIGINT"),
+            _ = hung_up => if self.at_terminal {
+                Heard::End("SIGHUP")
+            } else {
+                Heard::Reload
             }
-            tracing::warn!(
-                "SIGHUP: nothing is read anew; restart the daemon to have it take a changed configuration"
-            );
         }
     }
+
+    /// The name of the next one that is to end the daemon.
+    async fn end(&mut self) -> &'static str {
+        loop {
+            if let Heard::End(name) = self.next().await {
+                return name;
+            }
+        }
+    }
+}
+
+/// What a signal asks for.
+enum Heard {
+    /// To end; its name.
+    End(&'static str),
+    /// To read the settings once more.
+    Reload,
+}
+
+/// What requests are judged by.
+fn guard(settings: &Settings, addresses: &[SocketAddr], tls: Option<&Tls>) -> Guard {
+    let mut names = settings.allow_host.clone();
+    if let Some(tls) = tls {
+        names.extend_from_slice(&tls.shown().names);
+    }
+    Guard::new(addresses, &names, &settings.allow_origin)
 }
 
 /// Whether SIGHUP was ignored when we were started.
@@ -316,11 +450,11 @@ fn ignored(status: &str, signal: u32) -> bool {
 }
 
 /// The one line on stdout. Whoever started us may be gone already; that is no reason not to serve.
-fn say_ready(socket: &Path, ports: &[std::net::SocketAddr]) {
+fn say_ready(socket: &Path, ports: &[Port]) {
     let mut line = b"ready unix:".to_vec();
     line.extend_from_slice(socket.as_os_str().as_bytes());
-    for addr in ports {
-        line.extend_from_slice(format!(" http://{addr}").as_bytes());
+    for port in ports {
+        line.extend_from_slice(format!(" {}", port.url()).as_bytes());
     }
     line.push(b'\n');
     let mut stdout = std::io::stdout();

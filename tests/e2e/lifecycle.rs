@@ -124,10 +124,10 @@ fn command_lines_that_make_no_sense() {
 }
 
 #[test]
-fn tcp_without_auth_none_is_refused_until_there_are_tokens() {
+fn nothing_is_spoken_in_the_clear_beyond_loopback() {
     let home = Home::new();
-    let output = start_in_vain(&home, &["--listen", "127.0.0.1:0"]);
-    refused(&output, 2, &["--auth"]);
+    let output = start_in_vain(&home, &["--listen", "http://0.0.0.0:0"]);
+    refused(&output, 2, &["read along", "https://"]);
 }
 
 #[test]

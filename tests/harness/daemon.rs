@@ -20,7 +20,8 @@ use crate::ws::Ws;
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
     args: Vec<String>,
-    tcp: bool,
+    listen: Option<&'static str>,
+    open: bool,
     within: Vec<String>,
 }
 
@@ -33,7 +34,24 @@ impl Setup {
     /// A free TCP port too, open to everybody on this machine.
     pub fn tcp() -> Self {
         Self {
-            tcp: true,
+            listen: Some("127.0.0.1"),
+            open: true,
+            ..Self::default()
+        }
+    }
+
+    /// A free TCP port too, for whoever brings a token.
+    pub fn with_tokens() -> Self {
+        Self {
+            listen: Some("127.0.0.1"),
+            ..Self::default()
+        }
+    }
+
+    /// A free TCP port too, over TLS, for whoever brings a token.
+    pub fn with_tls() -> Self {
+        Self {
+            listen: Some("https://127.0.0.1"),
             ..Self::default()
         }
     }
@@ -84,8 +102,11 @@ impl Launch {
         for name in crate::home::SETTINGS {
             command.env_remove(name);
         }
-        if self.setup.tcp {
-            command.args(["--listen", &format!("127.0.0.1:{port}"), "--auth", "none"]);
+        if let Some(at) = self.setup.listen {
+            command.args(["--listen", &format!("{at}:{port}")]);
+        }
+        if self.setup.open {
+            command.args(["--auth", "none"]);
         }
         command.args(&self.setup.args);
         command
@@ -140,9 +161,30 @@ impl Daemon {
         Endpoint::Tcp(self.addr.expect("this daemon was started without TCP"))
     }
 
-    /// TCP where it has it, else the Unix socket.
+    /// Where everybody is let in: TCP where it is open, else the Unix socket.
     pub fn endpoint(&self) -> Endpoint {
-        self.addr.map_or_else(|| self.unix(), Endpoint::Tcp)
+        match self.addr {
+            Some(addr) if self.command.setup.open => Endpoint::Tcp(addr),
+            _ => self.unix(),
+        }
+    }
+
+    /// Its port as a target: `ws://ADDR`, or `wss://ADDR` over TLS.
+    pub fn target(&self) -> String {
+        let tls = self.command.setup.listen == Some("https://127.0.0.1");
+        let addr = self.addr.expect("this daemon was started without TCP");
+        format!("{}://{addr}", if tls { "wss" } else { "ws" })
+    }
+
+    /// A new token for that user, from the daemon itself.
+    pub fn token(&self, user: &str, role: &str) -> String {
+        let body = json!({"userId": user, "role": role});
+        let answer = http::post(&self.unix(), "/api/tokens", &body);
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        answer.json()["secret"]
+            .as_str()
+            .expect("a token")
+            .to_owned()
     }
 
     /// A WebSocket to it, greeted.
@@ -252,8 +294,8 @@ fn launch(command: &Launch, port: u16, stderr: &Arc<Mutex<String>>) -> (Child, O
     };
     let addr = places
         .split_whitespace()
-        .find_map(|place| place.strip_prefix("http://"))
-        .map(|addr| addr.parse().expect("an address after http://"));
+        .find_map(|place| place.split_once("://"))
+        .map(|(_, addr)| addr.parse().expect("an address after ://"));
     (child, addr)
 }
 

@@ -1,4 +1,4 @@
-//! `config.toml`: how the screen looks and which keys do what. Read whole, every setting known, every mistake named with its
+//! `config.toml`: how the screen looks, which keys do what, and the daemons by name. Read whole, every setting known, every mistake named with its
 //! line.
 
 use std::collections::BTreeMap;
@@ -7,6 +7,9 @@ use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use jobtop_client::Endpoint;
+use jobtop_client::endpoint::BadEndpoint;
+use jobtop_client::tls::{BadFingerprint, Fingerprint};
 use jobtop_core::query::nearest;
 use jobtop_core::text;
 use serde::Deserialize;
@@ -27,6 +30,21 @@ pub(crate) struct Config {
     pub(crate) mouse: bool,
     /// The keys.
     pub(crate) keys: Keymap,
+    /// Daemons by name.
+    pub(crate) targets: BTreeMap<String, Target>,
+    /// Several of them by one name.
+    pub(crate) groups: BTreeMap<String, Vec<String>>,
+}
+
+/// A daemon that has a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// Where it is.
+    pub(crate) endpoint: Endpoint,
+    /// The file of the token for it.
+    pub(crate) token_file: Option<PathBuf>,
+    /// The certificate that it has to show.
+    pub(crate) fingerprint: Option<Fingerprint>,
 }
 
 /// The file as written.
@@ -35,6 +53,16 @@ pub(crate) struct Config {
 struct Raw {
     screen: RawScreen,
     keys: BTreeMap<Spanned<String>, Spanned<Vec<String>>>,
+    targets: BTreeMap<Spanned<String>, RawTarget>,
+    groups: BTreeMap<Spanned<String>, Vec<Spanned<String>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawTarget {
+    url: Spanned<String>,
+    token_file: Option<PathBuf>,
+    fingerprint: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -111,7 +139,11 @@ fn check(text: &str, name: &str) -> Result<Config, Failure> {
         let first = raw.keys.keys().next().map(Spanned::span);
         page.wrong(first, &sentence, "Give one of them another key")
     })?;
+    let targets = page.targets(raw.targets)?;
+    let groups = page.groups(&raw.groups, &targets)?;
     Ok(Config {
+        targets,
+        groups,
         colours,
         ascii: raw.screen.ascii,
         mouse: raw.screen.mouse,
@@ -158,9 +190,83 @@ impl Page<'_> {
             _ => self.wrong(
                 error.span(),
                 &said.replace('\n', ", "),
-                "The file is TOML; jobtop(1) lists its settings",
+                "The file is TOML; jobtop-config(5) lists its settings",
             ),
         }
+    }
+
+    fn targets(
+        &self,
+        raw: BTreeMap<Spanned<String>, RawTarget>,
+    ) -> Result<BTreeMap<String, Target>, Failure> {
+        let mut targets = BTreeMap::new();
+        for (name, raw) in raw {
+            self.name_of_target(&name)?;
+            let endpoint = raw.url.get_ref().parse().map_err(|bad: BadEndpoint| {
+                self.wrong(
+                    Some(raw.url.span()),
+                    &bad.to_string(),
+                    "Write it as it would be given to --target",
+                )
+            })?;
+            let fingerprint = raw.fingerprint.map(|given| {
+                given.get_ref().parse().map_err(|bad: BadFingerprint| {
+                    self.wrong(Some(given.span()), &bad.to_string(), "Copy it from there")
+                })
+            });
+            let target = Target {
+                endpoint,
+                token_file: raw.token_file.map(|path| at_home(&path)),
+                fingerprint: fingerprint.transpose()?,
+            };
+            targets.insert(name.into_inner(), target);
+        }
+        Ok(targets)
+    }
+
+    fn groups(
+        &self,
+        raw: &BTreeMap<Spanned<String>, Vec<Spanned<String>>>,
+        targets: &BTreeMap<String, Target>,
+    ) -> Result<BTreeMap<String, Vec<String>>, Failure> {
+        let mut groups = BTreeMap::new();
+        for (name, members) in raw {
+            self.name_of_target(name)?;
+            if targets.contains_key(name.get_ref()) {
+                return Err(self.wrong(
+                    Some(name.span()),
+                    &format!("{} is a target already", name.get_ref()),
+                    "Give the group another name",
+                ));
+            }
+            for member in members {
+                if !targets.contains_key(member.get_ref()) {
+                    let shown = text::clean_within(member.get_ref(), 40);
+                    let known = targets.keys().map(String::as_str);
+                    let hint = match nearest(member.get_ref(), known) {
+                        Some(name) => format!("Did you mean {name}?"),
+                        None => "A group has names of [targets.NAME]".to_owned(),
+                    };
+                    let what = format!("there is no target {shown:?}");
+                    return Err(self.wrong(Some(member.span()), &what, &hint));
+                }
+            }
+            let members = members.iter().map(|member| member.get_ref().clone());
+            groups.insert(name.get_ref().clone(), members.collect());
+        }
+        Ok(groups)
+    }
+
+    fn name_of_target(&self, name: &Spanned<String>) -> Result<(), Failure> {
+        if is_target_name(name.get_ref()) {
+            return Ok(());
+        }
+        let shown = text::clean_within(name.get_ref(), 40);
+        Err(self.wrong(
+            Some(name.span()),
+            &format!("{shown:?} is no name for a target"),
+            "Use 1 to 64 letters, digits or _.-",
+        ))
     }
 
     fn action(&self, name: &Spanned<String>) -> Result<Action, Failure> {
@@ -169,7 +275,7 @@ impl Page<'_> {
         found.ok_or_else(|| {
             let hint = match nearest(name.get_ref(), known().map(Action::name)) {
                 Some(nearest) => format!("Did you mean {nearest}?"),
-                None => "jobtop(1) lists the actions".to_owned(),
+                None => "jobtop-config(5) lists the actions".to_owned(),
             };
             let shown = text::clean_within(name.get_ref(), 40);
             self.wrong(
@@ -178,6 +284,22 @@ impl Page<'_> {
                 &hint,
             )
         })
+    }
+}
+
+/// Whether a target is named, rather than said where it is.
+pub(crate) fn is_target_name(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+}
+
+/// A path that may begin with `~/`.
+fn at_home(path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), directories::BaseDirs::new()) {
+        (Ok(rest), Some(dirs)) => dirs.home_dir().join(rest),
+        _ => path.to_owned(),
     }
 }
 
@@ -232,6 +354,30 @@ mod tests {
             ),
             ("[screen]\nmouse = 1", "f, line 2, column 9: invalid type"),
             ("[screen", "f, line 1"),
+            (
+                "[targets.etl]\nurl = \"etl1\"",
+                "f, line 2, column 7: etl1 is no target",
+            ),
+            (
+                "[targets.etl]\n",
+                "f, line 1, column 1: missing field `url`",
+            ),
+            (
+                "[targets.etl]\nurl = \"ws://a\"\nfingerprint = \"x\"",
+                "f, line 3, column 15: a fingerprint is",
+            ),
+            (
+                "[targets.\"a b\"]\nurl = \"ws://a\"",
+                "f, line 1, column 10: \"a b\" is no name",
+            ),
+            (
+                "[targets.etl]\nurl = \"ws://a\"\n[groups]\nall = [\"elt\"]",
+                "f, line 4, column 8: there is no target \"elt\"",
+            ),
+            (
+                "[targets.etl]\nurl = \"ws://a\"\n[groups]\netl = []",
+                "f, line 4, column 1: etl is a target already",
+            ),
         ] {
             let said = check(text, "f").unwrap_err().text().unwrap_or_default();
             assert!(said.contains(says), "{text:?}: {said}");
@@ -240,11 +386,16 @@ mod tests {
 
     #[test]
     fn the_manual_knows_every_action_and_setting() {
-        let manual = include_str!("../../man/jobtop.1");
-        for name in Keymap::changeable()
-            .map(Action::name)
-            .chain(["theme", "ascii", "mouse"])
-        {
+        let manual = include_str!("../../man/jobtop-config.5");
+        for name in Keymap::changeable().map(Action::name).chain([
+            "theme",
+            "ascii",
+            "mouse",
+            "url",
+            "token_file",
+            "fingerprint",
+            "groups",
+        ]) {
             assert!(manual.contains(name), "{name}");
         }
     }

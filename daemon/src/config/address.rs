@@ -12,14 +12,29 @@ pub(super) struct Wrong {
     pub(super) hint: String,
 }
 
-/// An address to listen on: `IP:PORT` or `localhost:PORT`. Names are not looked up: what is listened on should not
+/// An address to listen on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Listen {
+    /// Where.
+    pub(crate) addr: SocketAddr,
+    /// Whether TLS is spoken there; where nothing is said, beyond loopback it is.
+    pub(crate) tls: Option<bool>,
+}
+
+/// Reads `[http[s]://]IP:PORT` or `[http[s]://]localhost:PORT`. Names are not looked up: what is listened on should not
 /// depend on a resolver.
-pub(super) fn listen(given: &str) -> Result<SocketAddr, Wrong> {
-    if let Ok(addr) = given.parse() {
-        return Ok(addr);
+pub(super) fn listen(given: &str) -> Result<Listen, Wrong> {
+    let (tls, rest) = match given.split_once("://") {
+        Some(("https", rest)) => (Some(true), rest),
+        Some(("http", rest)) => (Some(false), rest),
+        _ => (None, given),
+    };
+    if let Ok(addr) = rest.parse() {
+        return Ok(Listen { addr, tls });
     }
-    if let Some(port) = given.strip_prefix("localhost:").and_then(port) {
-        return Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
+    if let Some(port) = rest.strip_prefix("localhost:").and_then(port) {
+        let addr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        return Ok(Listen { addr, tls });
     }
     Err(Wrong {
         what: format!("{} is no address", shown(given)),
@@ -109,9 +124,21 @@ mod tests {
             ("example.org:80", None),
             ("127.0.0.1:70000", None),
             ("", None),
+            ("https://127.0.0.1:1", Some("127.0.0.1:1")),
+            ("http://localhost:1", Some("127.0.0.1:1")),
+            ("ftp://127.0.0.1:1", None),
+            ("https://", None),
         ] {
             let expected = addr.map(|addr| addr.parse::<SocketAddr>().unwrap());
-            assert_eq!(listen(given).ok(), expected, "{given:?}");
+            let read = listen(given).ok();
+            assert_eq!(read.map(|read| read.addr), expected, "{given:?}");
+        }
+        for (given, tls) in [
+            ("127.0.0.1:1", None),
+            ("https://127.0.0.1:1", Some(true)),
+            ("http://127.0.0.1:1", Some(false)),
+        ] {
+            assert_eq!(listen(given).unwrap().tls, tls, "{given:?}");
         }
     }
 

@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jobtop_core::access::Role;
 use jobtop_core::policy::{Limits, Times};
+use jobtop_core::proto::read::MAX_DEPTH;
 use jobtop_core::query::nearest;
 use jobtop_core::queue::{self, Policy};
 use jobtop_core::text;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::address::Listen;
 use super::{address, duration};
 use crate::cli::Auth;
 use crate::exit::Failure;
@@ -27,14 +29,18 @@ const CANCEL_GRACE_MS: u64 = 10_000;
 pub(super) struct Checked {
     pub(super) socket: Option<PathBuf>,
     pub(super) data_dir: Option<PathBuf>,
-    pub(super) listen: Vec<SocketAddr>,
+    pub(super) listen: Vec<Listen>,
     pub(super) auth: Option<Auth>,
     pub(super) allow_origin: Vec<String>,
     pub(super) allow_host: Vec<String>,
+    pub(super) tls_cert: Option<PathBuf>,
+    pub(super) tls_key: Option<PathBuf>,
     pub(super) times: Times,
     pub(super) limits: Limits,
     pub(super) queues: BTreeMap<Arc<str>, Policy>,
     pub(super) commands: Option<Commands>,
+    pub(super) remote_commands: Vec<Role>,
+    pub(super) feed: bool,
     pub(super) cancel_grace_ms: u64,
 }
 
@@ -57,10 +63,14 @@ impl Default for Checked {
             auth: None,
             allow_origin: Vec::new(),
             allow_host: Vec::new(),
+            tls_cert: None,
+            tls_key: None,
             times: Times::default(),
             limits: Limits::default(),
             queues: BTreeMap::new(),
             commands: None,
+            remote_commands: Vec::new(),
+            feed: true,
             cancel_grace_ms: CANCEL_GRACE_MS,
         }
     }
@@ -76,10 +86,14 @@ struct Raw {
     auth: Option<Auth>,
     allow_origin: Vec<Spanned<String>>,
     allow_host: Vec<Spanned<String>>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
     retention: Option<Spanned<String>>,
     lost_after: Option<Spanned<String>>,
     cancel_grace: Option<Spanned<String>>,
     commands: Option<Commands>,
+    remote_commands: Vec<Role>,
+    feed: Option<bool>,
     queues: BTreeMap<Spanned<String>, RawQueue>,
     limits: RawLimits,
 }
@@ -95,11 +109,19 @@ struct RawQueue {
 #[serde(deny_unknown_fields, default)]
 struct RawLimits {
     message_bytes: Option<Spanned<u64>>,
+    fragments: Option<Spanned<u64>>,
     body_bytes: Option<Spanned<u64>>,
+    nesting: Option<Spanned<u64>>,
     config_bytes: Option<Spanned<u64>>,
+    log_bytes: Option<Spanned<u64>>,
     pending_jobs: Option<Spanned<u64>>,
+    live_jobs: Option<Spanned<u64>>,
     subscriptions: Option<Spanned<u64>>,
+    requests_per_second: Option<Spanned<u64>>,
     connections: Option<Spanned<u64>>,
+    connections_per_address: Option<Spanned<u64>>,
+    handshake_time: Option<Spanned<String>>,
+    head_time: Option<Spanned<String>>,
 }
 
 /// Reads the file. One that need not be there and is not says nothing.
@@ -138,13 +160,36 @@ fn check(text: &str, name: &str) -> Result<Checked, Failure> {
             64 * kib * kib,
             &mut limits.body_bytes,
         ),
+        (&given.fragments, 1, 1_000_000, &mut limits.fragments),
+        (&given.nesting, 4, MAX_DEPTH, &mut limits.nesting),
         (&given.config_bytes, 2, kib * kib, &mut limits.config_bytes),
+        (
+            &given.log_bytes,
+            64 * kib,
+            64 * kib * kib * kib,
+            &mut limits.log_bytes,
+        ),
         (&given.pending_jobs, 1, 1_000_000, &mut limits.pending_jobs),
+        (&given.live_jobs, 1, 1_000_000, &mut limits.live_jobs),
         (&given.subscriptions, 1, 100_000, &mut limits.subscriptions),
+        (
+            &given.requests_per_second,
+            1,
+            1_000_000,
+            &mut limits.requests_per_second,
+        ),
         (&given.connections, 1, 1_000_000, &mut limits.connections),
+        (
+            &given.connections_per_address,
+            1,
+            1_000_000,
+            &mut limits.connections_per_address,
+        ),
     ] {
         page.count(given.as_ref(), least..most + 1, limit)?;
     }
+    page.time(given.handshake_time.as_ref(), &mut limits.handshake_ms)?;
+    page.time(given.head_time.as_ref(), &mut limits.head_ms)?;
     let mut queues = BTreeMap::new();
     for (name, given) in &raw.queues {
         if !queue::is_name(name.get_ref()) {
@@ -172,9 +217,13 @@ fn check(text: &str, name: &str) -> Result<Checked, Failure> {
     Ok(Checked {
         queues,
         commands: raw.commands,
+        remote_commands: raw.remote_commands,
+        feed: raw.feed.unwrap_or(true),
         listen: page.each(&raw.listen, address::listen)?,
         allow_origin: page.each(&raw.allow_origin, address::origin)?,
         allow_host: page.each(&raw.allow_host, address::host)?,
+        tls_cert: raw.tls_cert,
+        tls_key: raw.tls_key,
         socket: raw.socket,
         data_dir: raw.data_dir,
         auth: raw.auth,
@@ -223,7 +272,7 @@ impl Page<'_> {
             }
             _ => (
                 said.replace('\n', ", "),
-                "The file is TOML; jobtopd(8) lists its settings".to_owned(),
+                "The file is TOML; jobtop-config(5) lists its settings".to_owned(),
             ),
         };
         self.wrong(error.span(), what, hint)
@@ -292,7 +341,7 @@ mod tests {
         .unwrap();
         assert_eq!(checked.times.retention_ms, 7 * 86_400_000);
         assert_eq!(checked.times.lost_after_ms, 90_000);
-        assert_eq!(checked.listen, ["127.0.0.1:0".parse().unwrap()]);
+        assert_eq!(checked.listen[0].addr, "127.0.0.1:0".parse().unwrap());
         assert_eq!(checked.auth, Some(Auth::None));
         assert_eq!(checked.limits.subscriptions, 7);
         assert_eq!(checked.cancel_grace_ms, 5_000);
@@ -301,7 +350,7 @@ mod tests {
 
     #[test]
     fn the_manual_knows_every_setting() {
-        let manual = include_str!("../../../man/jobtopd.8");
+        let manual = include_str!("../../../man/jobtop-config.5");
         for text in ["stranger = 1", "[limits]\nstranger = 1"] {
             let error = toml::from_str::<Raw>(text).unwrap_err();
             // serde lists what it knows; the stranger comes first.

@@ -6,17 +6,18 @@ mod file;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use directories::BaseDirs;
+use jobtop_core::access::Role;
 use jobtop_core::paths;
 use jobtop_core::policy::{Limits, Times};
 use jobtop_core::queue::Policy;
 
 use crate::cli::{Auth, Cli};
 use crate::exit::Failure;
+pub(crate) use address::Listen;
 use file::Commands;
 
 /// Everything that can be chosen, checked.
@@ -27,7 +28,11 @@ pub(crate) struct Settings {
     /// The folder of the store.
     pub(crate) data_dir: Place,
     /// Where to listen on TCP.
-    pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) listen: Vec<Listen>,
+    /// The certificate to show there, where one was given.
+    pub(crate) certificate: Option<Certificate>,
+    /// Who may speak over TCP.
+    pub(crate) auth: Auth,
     /// Web origins whose pages may use the daemon, in the form of an `Origin` header.
     pub(crate) allow_origin: Vec<String>,
     /// Further names of this machine, in lower case.
@@ -40,10 +45,23 @@ pub(crate) struct Settings {
     pub(crate) queues: BTreeMap<Arc<str>, Policy>,
     /// Whether submitted commands are run.
     pub(crate) commands: bool,
+    /// The roles that may submit some over TCP.
+    pub(crate) remote_commands: Vec<Role>,
+    /// Whether the feed is served.
+    pub(crate) feed: bool,
     /// The words of the command line before the daemon's own: how this program is told to be the daemon.
     pub(crate) prefix: Vec<OsString>,
     /// The time between SIGTERM and SIGKILL of a submitted command, in milliseconds.
     pub(crate) cancel_grace_ms: u64,
+}
+
+/// A certificate and its key, in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Certificate {
+    /// The file of the certificate and those that vouch for it.
+    pub(crate) cert: PathBuf,
+    /// The file of its private key.
+    pub(crate) key: PathBuf,
 }
 
 /// A path, and whether somebody chose it: a default one is ours to put right.
@@ -93,6 +111,13 @@ impl Settings {
             Some(given) => each("--listen", given, address::listen)?,
             None => file.listen,
         };
+        let tls = (cli.tls_cert.or(file.tls_cert), cli.tls_key.or(file.tls_key));
+        let certificate = match tls {
+            (None, None) => None,
+            (Some(cert), Some(key)) => Some(Certificate { cert, key }),
+            (Some(_), None) => return Err(half("--tls-cert", "--tls-key")),
+            (None, Some(_)) => return Err(half("--tls-key", "--tls-cert")),
+        };
         let data_dir = place(cli.data_dir.or(file.data_dir), || state.map(paths::data))?;
         let settings = Self {
             commands: match file.commands {
@@ -101,6 +126,8 @@ impl Settings {
                 // A daemon that serves the whole system runs nobody's commands unless it is told to.
                 None => !data_dir.path.starts_with("/var/lib"),
             },
+            remote_commands: file.remote_commands,
+            feed: file.feed,
             prefix: Vec::new(),
             queues: file.queues,
             socket: place(cli.socket.or(file.socket), || {
@@ -119,15 +146,43 @@ impl Settings {
             limits: file.limits,
             cancel_grace_ms: file.cancel_grace_ms,
             listen,
+            certificate,
+            auth: cli.auth.or(file.auth).unwrap_or_default(),
         };
-        match cli.auth.or(file.auth).unwrap_or_default() {
-            Auth::Token if !settings.listen.is_empty() => Err(Failure::NoTokens),
-            Auth::Token => Ok(settings),
-            Auth::None => match settings.listen.iter().find(|addr| !addr.ip().is_loopback()) {
-                Some(addr) => Err(Failure::OpenToTheWorld(*addr)),
-                None => Ok(settings),
-            },
+        for listen in &settings.listen {
+            settings.check(*listen)?;
         }
+        Ok(settings)
+    }
+
+    /// Whether TLS is spoken at an address: always beyond loopback, and wherever there is a certificate for it or it is asked for.
+    pub(crate) fn speaks_tls(&self, listen: Listen) -> bool {
+        listen
+            .tls
+            .unwrap_or(!listen.addr.ip().is_loopback() || self.certificate.is_some())
+    }
+
+    /// Whether it may be listened on an address.
+    pub(crate) fn check(&self, listen: Listen) -> Result<(), Failure> {
+        if listen.addr.ip().is_loopback() {
+            Ok(())
+        } else if self.auth == Auth::None {
+            Err(Failure::OpenToTheWorld(listen.addr))
+        } else if self.speaks_tls(listen) {
+            Ok(())
+        } else {
+            Err(Failure::InTheClear(listen.addr))
+        }
+    }
+}
+
+/// One of two that belong together was given.
+fn half(given: &str, missing: &str) -> Failure {
+    Failure::Setting {
+        from: given.to_owned(),
+        what: format!("it needs {missing} too"),
+        hint: "Give the certificate and its key, or neither: then one of our own is made"
+            .to_owned(),
     }
 }
 

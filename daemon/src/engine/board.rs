@@ -35,6 +35,8 @@ pub struct Board {
     /// Jobs whose progress is not written yet.
     ticks: Vec<JobId>,
     pub(super) unfinished: usize,
+    /// By owner, those who have some.
+    pub(super) unfinished_of: HashMap<UserId, usize>,
     pub(super) pending: usize,
     revision: u64,
     newest: JobId,
@@ -84,6 +86,7 @@ impl Board {
             conns: HashMap::new(),
             ticks: Vec::new(),
             unfinished: 0,
+            unfinished_of: HashMap::new(),
             pending: 0,
             revision: 0,
             newest: JobId(0),
@@ -151,6 +154,9 @@ impl Board {
         }
         let ended = job.state.finished_at.map(|at| (at, id));
         self.count(None, job.state.status, ended);
+        if !job.state.status.is_final() {
+            *self.unfinished_of.entry(job.spec.user.clone()).or_default() += 1;
+        }
         self.queues.follows(&job);
         self.share_environment(bond.environment);
         self.jobs.insert(
@@ -215,6 +221,14 @@ impl Board {
         }
         if before != tracked.job.state.status {
             let (after, finished) = (tracked.job.state.status, tracked.job.state.finished_at);
+            if after.is_final()
+                && let Some(count) = self.unfinished_of.get_mut(&tracked.job.spec.user)
+            {
+                *count -= 1;
+                if *count == 0 {
+                    self.unfinished_of.remove(&tracked.job.spec.user);
+                }
+            }
             self.count(Some(before), after, finished.map(|at| (at, id)));
             self.settle(id);
         } else if (priority, asked)

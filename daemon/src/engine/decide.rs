@@ -167,6 +167,7 @@ impl Board {
         }
         let pending = is_command || new.status == Some(Status::Pending);
         self.check_room(pending, new.priority.unwrap_or(0))?;
+        self.check_share(&owner)?;
         self.check_after(who, &new.after, settled)?;
         let id = self.fresh_id(now, random());
         let mut new = new;
@@ -182,7 +183,13 @@ impl Board {
             self.release_environment(environment);
         }
         if is_command {
-            self.audit("submitted", &who.user, id, now, outcome);
+            self.audit(
+                "submitted",
+                (&who.user, who.origin.clone()),
+                id,
+                now,
+                outcome,
+            );
         }
         self.announce(id, outcome);
         self.shared(id)
@@ -209,6 +216,24 @@ impl Board {
             ));
         }
         Ok(())
+    }
+
+    /// Whether one more job of that user's is taken.
+    fn check_share(&self, owner: &UserId) -> Result<(), Refusal> {
+        let limit = self.settings.limits.live_jobs;
+        if self
+            .unfinished_of
+            .get(owner)
+            .is_none_or(|count| *count < limit)
+        {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            Code::RateLimited,
+            format!(
+                "{owner} has {limit} jobs that have not ended, as many as limits.live_jobs allows; try again when some have"
+            ),
+        ))
     }
 
     fn act(
@@ -346,7 +371,13 @@ impl Board {
         let again = create::again(self.fresh_id(now, random()), old, retries, now);
         let again = self.insert(again, Bond::default(), now);
         if is_command {
-            self.audit("retried", &who.user, again, now, outcome);
+            self.audit(
+                "retried",
+                (&who.user, who.origin.clone()),
+                again,
+                now,
+                outcome,
+            );
         }
         self.announce(again, outcome);
         self.write(again, outcome);
@@ -378,7 +409,7 @@ impl Board {
         };
         let again = self.insert(again, bond, now);
         if is_command {
-            self.audit("retried", &user, again, now, outcome);
+            self.audit("retried", (&user, None), again, now, outcome);
         }
         self.announce(again, outcome);
         self.write(again, outcome);
@@ -393,7 +424,9 @@ impl Board {
     fn check_submits(&self, who: &Identity) -> Result<(), Refusal> {
         let refused = |detail: &'static str| Err(Refusal::new(Code::Forbidden, detail));
         if !who.may_submit {
-            refused("Only the daemon's own account may submit commands, on its Unix socket")
+            refused(
+                "Only the daemon's own account may submit commands, on its Unix socket; remote_commands in jobtopd.toml names roles that may over TCP",
+            )
         } else if self.queues.runs_commands() {
             Ok(())
         } else {
@@ -431,7 +464,14 @@ impl Board {
         who.check_controls(&tracked.job.spec.user, "decline")
     }
 
-    fn audit(&self, action: &str, user: &UserId, id: JobId, now: Now, outcome: &mut Outcome) {
+    fn audit(
+        &self,
+        action: &str,
+        (user, from): (&UserId, Option<Arc<str>>),
+        id: JobId,
+        now: Now,
+        outcome: &mut Outcome,
+    ) {
         let command = self
             .jobs
             .get(&id)
@@ -441,6 +481,7 @@ impl Board {
                 time: now.wall,
                 action: action.into(),
                 user: user.clone(),
+                from,
                 job_id: id,
                 command,
             }));

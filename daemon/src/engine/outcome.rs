@@ -87,6 +87,9 @@ pub struct Audit {
     pub action: Arc<str>,
     /// Who.
     pub user: UserId,
+    /// By which token and from where, where that was not the Unix socket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Arc<str>>,
     /// As which job.
     pub job_id: JobId,
     /// What.

@@ -33,6 +33,8 @@ fn identity(user: &str, role: Role) -> Identity {
         role,
         may_assume: false,
         may_submit: false,
+        may_manage: false,
+        origin: None,
     }
 }
 

@@ -5,6 +5,7 @@ mod following;
 pub mod hub;
 mod interest;
 pub mod listing;
+pub mod pace;
 mod reader;
 pub mod session;
 mod writer;

@@ -10,13 +10,15 @@ use jobtop_core::job::progress::Report;
 use jobtop_core::job::refusal::{Code, Refusal};
 use jobtop_core::proto::body::JobAnswer;
 use jobtop_core::proto::message::{self, Said};
+use jobtop_core::proto::read;
 use jobtop_core::proto::request::{Incoming, LogText, Named, Request, RequestId, Update};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::listing;
-use super::session::{End, Shared};
+use super::pace::too_fast;
+use super::session::{End, Shared, TooManyPieces};
 use super::writer::Note;
 use crate::engine::archived;
 use crate::engine::command::{Command, ConnId, Link, ReplyTo, SessionAnswer, Verb};
@@ -73,6 +75,9 @@ impl Reader {
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
 
                 Some(Err(Error::Capacity(_))) => return End::TooLarge,
+                Some(Err(Error::Io(error))) if TooManyPieces::made(&error) => {
+                    return End::Fragments;
+                }
                 Some(Err(Error::Protocol(_) | Error::Utf8(_))) => return End::Malformed,
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Gone,
             };
@@ -91,14 +96,49 @@ impl Reader {
             let refusal = Refusal::new(Code::BinaryFrame, "Messages are text frames of JSON");
             return self.refuse(None, None, &refusal).await;
         };
+        if let Err(refusal) = self.check_depth(text) {
+            return self.refuse(None, None, &refusal).await;
+        }
         let Incoming {
             request_id,
             request,
         } = Incoming::read(text);
+        if let Ok(request) = &request
+            && let Err(refusal) = self.check_pace(request)
+        {
+            return self.refuse(request_id, None, &refusal).await;
+        }
         match request {
             Ok(request) => self.serve(request, request_id).await,
             Err(refusal) => self.refuse(request_id, None, &refusal).await,
         }
+    }
+
+    /// What nests deeper than anybody reads is refused in any case; here where less is configured.
+    fn check_depth(&self, text: &str) -> Result<(), Refusal> {
+        let most = self.shared.limits.nesting;
+        if most < read::MAX_DEPTH {
+            read::check_depth_within(text.as_bytes(), most)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Reports are slowed by the engine alone, as fast as it takes them; whatever else is asked has its pace.
+    fn check_pace(&self, request: &Request) -> Result<(), Refusal> {
+        let reports = matches!(
+            request,
+            Request::UpdateProgress(..)
+                | Request::Heartbeat
+                | Request::Ping
+                | Request::Pong
+                | Request::Log(..)
+        );
+        let shared = &self.shared;
+        if reports || shared.pace.admits(&self.identity.user, shared.clock.now()) {
+            return Ok(());
+        }
+        Err(too_fast(&shared.limits))
     }
 
     async fn serve(
@@ -453,6 +493,7 @@ impl Reader {
         job_id: Option<&str>,
         refusal: &Refusal,
     ) -> Result<(), Ended> {
+        self.shared.metrics.refused(refusal.code);
         let said = Said::Error {
             code: refusal.code.word(),
             message: &refusal.detail,

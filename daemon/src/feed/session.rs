@@ -15,7 +15,7 @@ use jobtop_core::job::refusal::Refusal;
 use jobtop_core::policy::Limits;
 use jobtop_core::proto::body::NewJob;
 use jobtop_core::proto::history::{AnalyticsAnswer, HistoryAnswer, HistoryWanted, StoreAnswer};
-use jobtop_core::{Job, JobId, Status, UserId};
+use jobtop_core::{Job, JobId, Status, Timestamp, UserId};
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::{mpsc, watch};
@@ -25,6 +25,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 
 use super::hub::Hub;
+use super::pace::Pace;
 use super::reader::Reader;
 use super::writer::Writer;
 use crate::clock::Clock;
@@ -33,6 +34,7 @@ use crate::engine::handle::Handle;
 use crate::engine::outcome::Process;
 use crate::engine::{archived, create};
 use crate::logs::Logs;
+use crate::metrics::{Cut, Kind, Metrics};
 
 /// Answers, notes and controls that may be on their way to one client.
 const QUEUE: usize = 64;
@@ -87,6 +89,12 @@ pub struct Shared {
     pub clock: Clock,
     /// What is too much.
     pub limits: Limits,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// How fast one identity may ask.
+    pub pace: Arc<Pace>,
+    /// Whether the feed is served; where it is not, connections are for reports alone.
+    pub feed: watch::Receiver<bool>,
     /// Turns true when the daemon goes down: sessions say 1001 and end.
     pub closing: watch::Receiver<bool>,
 }
@@ -151,9 +159,70 @@ pub struct Peer {
     pub identity: Identity,
     /// Its process, on a Unix socket.
     pub process: Option<Process>,
+    /// For how long it is let in; without one as long as it likes.
+    pub pass: Option<Pass>,
+    /// Whether the connection is for reports alone: it subscribes to nothing, and needs no feed.
+    pub reports: bool,
 }
 
-/// One of the two halves of a session.
+/// What lets a client in, and ends.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    /// Turns true when it is revoked.
+    pub revoked: watch::Receiver<bool>,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Clocks are set, so an end by the wall clock is looked at again this often.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
+impl Pass {
+    /// Waits until it holds no more. (`wait_for` gives a lock's guard, which is not to be held across an await.)
+    pub(crate) async fn ended(mut self, clock: Clock) {
+        let revoked = async {
+            while !*self.revoked.borrow_and_update() {
+                if self.revoked.changed().await.is_err() {
+                    // The token is known no more, which is the same.
+                    return;
+                }
+            }
+        };
+        let expired = async {
+            let Some(end) = self.expires_at else {
+                return std::future::pending().await;
+            };
+            loop {
+                let left = end.ms_since(clock.now().wall);
+                if left == 0 {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(left).min(LOOK_AGAIN)).await;
+            }
+        };
+        tokio::select! {
+            () = revoked => {}
+            () = expired => {}
+        }
+    }
+}
+
+/// A message in more pieces than are read, as the stream below a session says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a message comes in more pieces than are read")]
+pub struct TooManyPieces;
+
+impl TooManyPieces {
+    /// Whether a read failed for that.
+    pub(super) fn made(error: &std::io::Error) -> bool {
+        let inner = error.get_ref();
+        inner
+            .and_then(|inner| inner.downcast_ref::<Self>())
+            .is_some()
+    }
+}
+
+/// One of the halves of a session: what it hears, what it says, and how long it may.
 type Half<'a> = Pin<Box<dyn Future<Output = End> + Send + 'a>>;
 
 /// Why a session ends.
@@ -165,10 +234,16 @@ pub(super) enum End {
     Silent,
     /// A message over the limit.
     TooLarge,
+    /// A message in too many pieces.
+    Fragments,
     /// Not a WebSocket's frame, or not UTF-8.
     Malformed,
     /// The daemon goes down.
     Closing,
+    /// What let it in holds no more.
+    LetInNoMore,
+    /// The feed is switched off.
+    FeedDisabled,
 }
 
 /// The settings that every WebSocket of the daemon is made with.
@@ -192,6 +267,8 @@ where
     let (answers, answered) = mpsc::channel(QUEUE);
     let (notes, to_say) = mpsc::channel(QUEUE);
     let (control, controls) = mpsc::channel(QUEUE);
+    let metrics = Arc::clone(&shared.metrics);
+    let _open = metrics.opened(Kind::Feed);
     let link = Link {
         conn,
         control,
@@ -201,7 +278,7 @@ where
     let mut reader = Reader::new(link, peer.identity.clone(), shared.clone(), answers, notes);
     let mut writer = Writer::new(
         conn,
-        peer.identity,
+        (peer.identity, peer.reports),
         shared.clone(),
         answered,
         to_say,
@@ -215,8 +292,29 @@ where
         let reading: Half<'_> = Box::pin(reader.run(&mut stream));
         let writing: Half<'_> = Box::pin(writer.run(&mut sink));
         let mut halves = FuturesUnordered::from_iter([reading, writing]);
+        if !peer.reports {
+            let mut feed = shared.feed.clone();
+            halves.push(Box::pin(async move {
+                while *feed.borrow_and_update() {
+                    if feed.changed().await.is_err() {
+                        std::future::pending::<()>().await;
+                    }
+                }
+                End::FeedDisabled
+            }));
+        }
+        if let Some(pass) = peer.pass {
+            let clock = shared.clock;
+            halves.push(Box::pin(async move {
+                pass.ended(clock).await;
+                End::LetInNoMore
+            }));
+        }
         halves.next().await.unwrap_or(End::Gone)
     };
+    if let Some(why) = end.cut() {
+        shared.metrics.cut(why);
+    }
     shared.hub.unwatch(conn);
     if reader.is_producer() {
         shared.engine.send(Command::Gone { conn }).await;
@@ -241,13 +339,29 @@ where
 }
 
 impl End {
+    /// As it is counted, where it was not the client's wish.
+    fn cut(self) -> Option<Cut> {
+        match self {
+            Self::Gone | Self::Closing => None,
+            Self::Silent => Some(Cut::Silent),
+            Self::TooLarge => Some(Cut::TooLarge),
+            Self::Fragments => Some(Cut::Fragments),
+            Self::Malformed => Some(Cut::Malformed),
+            Self::LetInNoMore => Some(Cut::LetInNoMore),
+            Self::FeedDisabled => Some(Cut::FeedDisabled),
+        }
+    }
+
     fn farewell(self) -> Option<CloseFrame> {
         let (code, reason) = match self {
             Self::Gone => return None,
             Self::Silent => (CloseCode::Policy, "nothing was heard for 60 seconds"),
             Self::TooLarge => (CloseCode::Size, "the message is over the limit"),
+            Self::Fragments => (CloseCode::Size, "the message comes in too many pieces"),
+            Self::FeedDisabled => (CloseCode::Away, "the feed is switched off"),
             Self::Malformed => (CloseCode::Protocol, "not readable as a WebSocket frame"),
             Self::Closing => (CloseCode::Away, "the daemon is going down"),
+            Self::LetInNoMore => (CloseCode::Policy, "the token holds no more"),
         };
         Some(CloseFrame {
             code,

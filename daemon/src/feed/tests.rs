@@ -68,7 +68,10 @@ impl House {
         let (sender, inbox) = mpsc::channel(INBOX);
         let (closing, closed) = watch::channel(false);
         let shared = Shared {
-            logs: crate::logs::Logs::of(std::path::Path::new("/no/such/place")),
+            logs: crate::logs::Logs::of(std::path::Path::new("/no/such/place"), 0),
+            metrics: Arc::default(),
+            pace: Arc::new(crate::feed::pace::Pace::new(1_000_000)),
+            feed: tokio::sync::watch::channel(true).1,
             hub: hub.clone(),
             lookup: Arc::new(|_| Box::pin(async { None })),
             keyed: Arc::new(|_, _| Box::pin(async { None })),
@@ -117,6 +120,8 @@ impl House {
             role,
             may_assume: false,
             may_submit: false,
+            may_manage: false,
+            origin: None,
         };
         self.client_of(identity, room).await
     }
@@ -128,6 +133,8 @@ impl House {
         let peer = Peer {
             identity,
             process: None,
+            pass: None,
+            reports: false,
         };
         tokio::spawn(session::serve(served, peer, self.shared.clone()));
         let socket = WebSocketStream::from_raw_socket(near, Side::Client, None).await;
@@ -356,6 +363,8 @@ async fn a_subscription_is_held_to_the_user_that_it_names_where_that_is_allowed(
         role: Role::Admin,
         may_assume: true,
         may_submit: false,
+        may_manage: false,
+        origin: None,
     };
     let mut client = house.client_of(anybody, 1 << 20).await;
     for channel in ["job:analyst2".to_owned(), format!("job:{foreign}")] {
@@ -670,6 +679,8 @@ fn a_listing_of_changes_says_what_no_longer_fits_and_goes_on_page_by_page() {
         role: Role::User,
         may_assume: false,
         may_submit: false,
+        may_manage: false,
+        origin: None,
     };
     let mut wanted = ListJobs {
         q: Some("progress<50".into()),

@@ -43,6 +43,8 @@ pub(super) struct Writer {
     conn: ConnId,
     shared: Shared,
     identity: Identity,
+    /// Whether the connection is for reports alone.
+    reports: bool,
     interest: Interest,
     following: Following,
     /// Everything up to here has been sent, or was of no interest.
@@ -70,7 +72,7 @@ enum Woken {
 impl Writer {
     pub(super) fn new(
         conn: ConnId,
-        identity: Identity,
+        (identity, reports): (Identity, bool),
         shared: Shared,
         answers: mpsc::Receiver<SessionAnswer>,
         notes: mpsc::Receiver<Note>,
@@ -82,6 +84,7 @@ impl Writer {
             interest: Interest::default(),
             following: Following::default(),
             identity,
+            reports,
             shared,
             cursor: revision,
             known: revision,
@@ -283,19 +286,23 @@ impl Writer {
             (Ok(Answer::Queue(queue)), Some(id)) => message::ok(id, &QueueAnswer { queue }),
             (Ok(Answer::Done), Some(id)) => message::ok(id, &ActBody::default()),
             (Ok(_), None) => return Ok(()),
-            (Err(refusal), id) => Said::Error {
-                code: refusal.code.word(),
-                message: &refusal.detail,
-                request_id: id.as_deref(),
-                job_id: answer.job_id.as_deref(),
-                channel: None,
-                timestamp: now.wall,
+            (Err(refusal), id) => {
+                self.shared.metrics.refused(refusal.code);
+                Said::Error {
+                    code: refusal.code.word(),
+                    message: &refusal.detail,
+                    request_id: id.as_deref(),
+                    job_id: answer.job_id.as_deref(),
+                    channel: None,
+                    timestamp: now.wall,
+                }
+                .encode()
             }
-            .encode(),
         };
         say(sink, text).await?;
         // Each update stands for itself, so each that was refused is told; the request has had its answer.
         for (job, refusal) in answer.others {
+            self.shared.metrics.refused(refusal.code);
             let said = Said::Error {
                 code: refusal.code.word(),
                 message: &refusal.detail,
@@ -371,6 +378,12 @@ impl Writer {
     /// What is subscribed, and who is to hear it.
     fn admit(&self, wanted: &Subscribe) -> Result<(Channel, Identity), Refusal> {
         let channel = Channel::parse(&wanted.channel)?;
+        if self.reports {
+            return Err(Refusal::new(
+                Code::FeedDisabled,
+                "This connection is for reports: nothing is subscribed on it",
+            ));
+        }
         let who = self.identity.held_to(wanted.user_id.as_ref());
         let owner = match channel.topic {
             Topic::Job(Some(id)) | Topic::Log(Some(id)) => {
@@ -503,6 +516,7 @@ impl Writer {
     where
         S: Sink<Message, Error = Error> + Unpin,
     {
+        self.shared.metrics.refused(refusal.code);
         let shown = jobtop_core::text::clean_within(channel, 80);
         let said = Said::Error {
             code: refusal.code.word(),

@@ -41,7 +41,12 @@ impl FromRequest<App> for Asked {
         let (parts, body) = request.into_parts();
         let identity = identity(&parts)?;
         let mut named = query::user(&parts.uri)?;
-        let body = whole(&parts.headers, body, app.shared.limits.body_bytes).await?;
+        let limits = &app.shared.limits;
+        let body = whole(&parts.headers, body, limits.body_bytes).await?;
+        // What nests deeper than anybody reads is refused in any case.
+        if limits.nesting < read::MAX_DEPTH {
+            read::check_depth_within(&body, limits.nesting)?;
+        }
         if named.is_none() && identity.may_assume {
             named = read::json::<ActBody>(&body)?.user_id;
         }

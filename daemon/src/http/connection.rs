@@ -1,6 +1,8 @@
 //! One client: its HTTP requests one after another, and then, if it asks for it, its WebSocket. All in one task.
 
 use std::convert::Infallible;
+use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use axum::body::Body;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
-    CACHE_CONTROL, VARY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
 use axum::response::IntoResponse;
@@ -18,21 +20,25 @@ use hyper::service::{Service, service_fn};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use jobtop_core::UserId;
-use jobtop_core::job::refusal::{Code, Refusal};
+use jobtop_core::job::refusal::Code;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
+use super::credentials;
+use super::door::TurnedAway;
+use super::fragments::Counted;
 use super::guard::Via;
 use super::patience::Patient;
 use super::problem::Refused;
+use super::query::FeedWanted;
+use super::routes;
 use super::{Site, going_down};
+use crate::auth::Denied;
+use crate::feed::pace::too_fast;
 use crate::feed::session::{Peer, serve, socket_config};
+use crate::metrics::Cut;
 
-/// How long a client may take to send the head of a request, and stay silent between two. Not a round number: who polls
-/// every five or ten seconds should not meet the end of its connection each time.
-const HEAD_TIME: Duration = Duration::from_secs(7);
 /// How long a client may take nothing of its answer.
 const TAKING: Duration = Duration::from_secs(30);
 /// How long a client that may not stay has to ask and to hear it.
@@ -42,67 +48,105 @@ const HEAD_BYTES: usize = 16 * 1024;
 /// What is read at once, and kept of what a slow client has not taken.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// Who is at the other end, for every request of a connection.
+/// Who connects.
+#[derive(Clone, Debug)]
+pub(super) enum Caller {
+    /// Somebody on this machine, of whom the system has said who it is.
+    Known(Arc<Peer>),
+    /// Somebody over TCP, who has to say so with every request.
+    Stranger {
+        /// From where.
+        from: IpAddr,
+        /// The address of ours that it has reached.
+        at: IpAddr,
+    },
+}
+
+impl Caller {
+    const fn via(&self) -> Via {
+        match self {
+            Self::Known(_) => Via::Unix,
+            Self::Stranger { at, .. } => Via::Tcp { at: *at },
+        }
+    }
+}
+
+/// Who is at the other end of a request.
 #[derive(Clone, Debug)]
 pub(super) struct Visitor {
     pub(super) peer: Arc<Peer>,
-    upgrade: Arc<OnceLock<(OnUpgrade, Option<UserId>)>>,
+    upgrade: Arc<OnceLock<Upgrade>>,
+}
+
+/// A connection that becomes a WebSocket, and whose.
+#[derive(Debug)]
+struct Upgrade {
+    on: OnUpgrade,
+    peer: Peer,
 }
 
 impl Visitor {
     /// This connection becomes a WebSocket once the answer is sent, held to that user where naming one is allowed.
-    pub(super) fn upgrades(&self, upgrade: OnUpgrade, held_to: Option<UserId>) {
-        let _ = self.upgrade.set((upgrade, held_to));
+    pub(super) fn upgrades(&self, on: OnUpgrade, wanted: &FeedWanted) {
+        let mut peer = Peer::clone(&self.peer);
+        peer.identity = peer.identity.held_to(wanted.user.as_ref());
+        peer.reports = wanted.reports;
+        let _ = self.upgrade.set(Upgrade { on, peer });
     }
 }
 
 /// Serves a client to its end, or until the daemon goes down: then the request under way is answered.
-pub(super) async fn run<S>(stream: S, peer: Peer, via: Via, site: Arc<Site>)
+pub(super) async fn run<S>(stream: S, caller: Caller, site: Arc<Site>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let visitor = Visitor {
-        peer: Arc::new(peer),
-        upgrade: Arc::default(),
-    };
+    let upgrade = Arc::default();
     // In a box, so that the memory of a request is not kept for the life of a WebSocket.
-    Box::pin(requests(stream, visitor.clone(), via, Arc::clone(&site))).await;
-    let Some((upgrade, held_to)) = visitor.upgrade.get() else {
+    Box::pin(requests(
+        stream,
+        caller,
+        Arc::clone(&upgrade),
+        Arc::clone(&site),
+    ))
+    .await;
+    let Some(Upgrade { on, peer }) = upgrade.get() else {
         return;
     };
-    let Ok(upgraded) = upgrade.clone().await else {
+    let Ok(upgraded) = on.clone().await else {
         return;
     };
     let Ok(parts) = upgraded.downcast::<TokioIo<Patient<S>>>() else {
         tracing::error!("an upgraded connection is of another kind than it began");
         return;
     };
+    let limits = &site.shared.limits;
+    let stream = parts.io.into_inner().into_inner();
+    let Ok(stream) = Counted::new(stream, limits.fragments, &parts.read_buf) else {
+        site.shared.metrics.cut(Cut::Fragments);
+        return;
+    };
     let socket = WebSocketStream::from_partially_read(
-        parts.io.into_inner().into_inner(),
+        stream,
         parts.read_buf.to_vec(),
         Role::Server,
-        Some(socket_config(&site.shared.limits)),
+        Some(socket_config(limits)),
     )
     .await;
-    let mut peer = Peer::clone(&visitor.peer);
-    peer.identity = peer.identity.held_to(held_to.as_ref());
-    serve(socket, peer, site.shared.clone()).await;
+    serve(socket, peer.clone(), site.shared.clone()).await;
 }
 
 /// Tells a client beyond the room of its door so, if it asks soon enough, and lets it go.
-pub(super) async fn turn_away<S>(stream: S, via: Via, site: Arc<Site>)
+pub(super) async fn turn_away<S>(stream: S, caller: Caller, why: TurnedAway, site: Arc<Site>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let places = site.shared.limits.connections;
     let service = service_fn(move |request: Request<Incoming>| {
-        let judged = site.guard.judge(via, request.headers(), request.uri());
-        let refusal = judged.err().unwrap_or_else(|| {
-            let detail = format!(
-                "{places} clients are connected, as many as limits.connections allows; try again when some have gone"
-            );
-            Refusal::new(Code::Unavailable, detail)
-        });
+        let judged = site
+            .guard()
+            .judge(caller.via(), request.headers(), request.uri());
+        let refusal = judged
+            .err()
+            .unwrap_or_else(|| why.refusal(&site.shared.limits));
         async move { Ok::<_, Infallible>(Refused(refusal).into_response()) }
     });
     let connection = http1::Builder::new()
@@ -115,19 +159,20 @@ where
     let _ = tokio::time::timeout(TURNING_AWAY, connection).await;
 }
 
-async fn requests<S>(stream: S, visitor: Visitor, via: Via, site: Arc<Site>)
+async fn requests<S>(stream: S, caller: Caller, upgrade: Arc<OnceLock<Upgrade>>, site: Arc<Site>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut closing = site.shared.closing.clone();
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(visitor.clone());
-        let site = Arc::clone(&site);
-        async move { Ok::<_, Infallible>(answer(&site, via, request).await) }
+    let metrics = Arc::clone(&site.shared.metrics);
+    let head_time = Duration::from_millis(site.shared.limits.head_ms);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (site, caller, upgrade) = (Arc::clone(&site), caller.clone(), Arc::clone(&upgrade));
+        async move { Ok::<_, Infallible>(answer(&site, &caller, upgrade, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
+        .header_read_timeout(head_time)
         .max_header_size(HEAD_BYTES)
         .max_buf_size(BUFFER_BYTES)
         .serve_connection(TokioIo::new(Patient::new(stream, TAKING)), service)
@@ -141,14 +186,27 @@ where
         }
     };
     if let Err(error) = ended {
+        let io = std::error::Error::source(&error).and_then(|source| source.downcast_ref());
+        if error.is_timeout() {
+            metrics.cut(Cut::SlowHead);
+        } else if io.is_some_and(|io: &std::io::Error| io.kind() == ErrorKind::TimedOut) {
+            metrics.cut(Cut::SlowReader);
+        }
         // Clients go away and send rubbish; that is their affair.
         tracing::debug!(%error, "a connection ended");
     }
 }
 
 /// Answers one request: judged first, whatever it asks for.
-async fn answer(site: &Site, via: Via, request: Request<Incoming>) -> Response<Body> {
-    let judged = site.guard.judge(via, request.headers(), request.uri());
+async fn answer(
+    site: &Site,
+    caller: &Caller,
+    upgrade: Arc<OnceLock<Upgrade>>,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let judged = site
+        .guard()
+        .judge(caller.via(), request.headers(), request.uri());
     let (mut response, origin) = match judged {
         Err(refusal) => (Refused(refusal).into_response(), None),
         Ok(origin) => {
@@ -160,17 +218,14 @@ async fn answer(site: &Site, via: Via, request: Request<Incoming>) -> Response<B
             let response = if preflight {
                 what_pages_may_send()
             } else {
-                match TowerToHyperService::new(site.router.clone())
-                    .call(request)
-                    .await
-                {
-                    Ok(response) => response,
-                    Err(never) => match never {},
-                }
+                admitted(site, caller, upgrade, request).await
             };
             (response, origin)
         }
     };
+    if let Some(code) = response.extensions_mut().remove::<Code>() {
+        site.shared.metrics.refused(code);
+    }
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -181,6 +236,60 @@ async fn answer(site: &Site, via: Via, request: Request<Incoming>) -> Response<B
             HeaderValue::from_static("Location, Retry-After"),
         );
         headers.append(VARY, HeaderValue::from_static("Origin"));
+    }
+    response
+}
+
+/// Answers a request of somebody who is known, or that anybody may ask.
+async fn admitted(
+    site: &Site,
+    caller: &Caller,
+    upgrade: Arc<OnceLock<Upgrade>>,
+    mut request: Request<Incoming>,
+) -> Response<Body> {
+    let mut pass = None;
+    if !routes::is_open_to_all(request.uri().path()) {
+        let peer = match caller {
+            Caller::Known(peer) => Arc::clone(peer),
+            Caller::Stranger { from, .. } => {
+                let brought = credentials::of(&request);
+                let now = site.shared.clock.now();
+                match site.keeper.stranger(brought.as_deref(), *from, now) {
+                    Ok(peer) => Arc::new(peer),
+                    Err(denied) => return refused(&denied),
+                }
+            }
+        };
+        let now = site.shared.clock.now();
+        if !site.shared.pace.admits(&peer.identity.user, now) {
+            return Refused(too_fast(&site.shared.limits)).into_response();
+        }
+        pass.clone_from(&peer.pass);
+        request.extensions_mut().insert(Visitor { peer, upgrade });
+    }
+    let router = TowerToHyperService::new(site.router.clone());
+    let answered = async {
+        match router.call(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    };
+    match pass {
+        None => answered.await,
+        // Who may wait for something waits no longer than it is let in.
+        Some(pass) => tokio::select! {
+            response = answered => response,
+            () = pass.ended(site.shared.clock) => refused(&Denied::Wrong),
+        },
+    }
+}
+
+/// Says why somebody is not let in.
+fn refused(denied: &Denied) -> Response<Body> {
+    let mut response = Refused(denied.refusal()).into_response();
+    if let Denied::TooMany { retry_seconds } = denied {
+        let seconds = HeaderValue::from(*retry_seconds);
+        response.headers_mut().insert(RETRY_AFTER, seconds);
     }
     response
 }

@@ -1,7 +1,7 @@
 //! Answers: JSON, and errors as RFC 9457 `application/problem+json`.
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
 use jobtop_core::job::refusal::{Code, Refusal};
@@ -30,8 +30,16 @@ impl IntoResponse for Refused {
             CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if matches!(refusal.code, Code::RateLimited | Code::Unavailable) {
+        if matches!(
+            refusal.code,
+            Code::RateLimited | Code::Unavailable | Code::FeedDisabled
+        ) {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response.extensions_mut().insert(refusal.code);
+        let headers = response.headers_mut();
+        if refusal.code == Code::Unauthorized {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
     }

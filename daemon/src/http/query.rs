@@ -15,6 +15,34 @@ pub(super) fn user(uri: &Uri) -> Result<Option<UserId>, Refusal> {
     Parameters::of(uri)?.user()
 }
 
+/// What a WebSocket is for.
+pub(super) fn feed(uri: &Uri) -> Result<FeedWanted, Refusal> {
+    let given = Parameters::of(uri)?;
+    let reports = match given.one("for")? {
+        None | Some("feed") => false,
+        Some("reports") => true,
+        Some(other) => {
+            return Err(bad(format!(
+                "for must be feed or reports, not {:?}",
+                text::clean_within(other, 40)
+            )));
+        }
+    };
+    Ok(FeedWanted {
+        user: given.user()?,
+        reports,
+    })
+}
+
+/// What is wanted of a WebSocket.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct FeedWanted {
+    /// The user that it is to be held to.
+    pub(super) user: Option<UserId>,
+    /// It reports, and subscribes to nothing.
+    pub(super) reports: bool,
+}
+
 /// The parameters of `GET /api/jobs`. An empty one is as good as none, but for the user: that is more likely a mistake.
 pub(super) fn list_jobs(uri: &Uri) -> Result<ListJobs, Refusal> {
     let given = Parameters::of(uri)?;

@@ -12,7 +12,7 @@ use jobtop_core::text;
 
 use super::body::{Asked, Id};
 use super::problem::Refused;
-use super::{App, health, history, jobs, log, queues, upgrade};
+use super::{App, health, history, jobs, log, queues, status, tokens, upgrade};
 use crate::engine::command::Verb;
 
 pub(super) fn all(app: App) -> Router {
@@ -59,6 +59,9 @@ pub(super) fn all(app: App) -> Router {
         .route("/api/store", get(history::store))
         .route("/api/queues", get(queues::list))
         .route("/api/queues/{name}", post(queues::set))
+        .route("/api/status", get(status::status))
+        .route("/api/tokens", get(tokens::list).post(tokens::create))
+        .route("/api/tokens/{id}/revoke", post(tokens::revoke))
         .route("/api/alerts", get(not_yet))
         .route("/api/alerts/{id}/ack", post(not_yet))
         .route("/api/alerts/{id}/mute", post(not_yet))
@@ -70,6 +73,11 @@ pub(super) fn all(app: App) -> Router {
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_method)
         .with_state(app)
+}
+
+/// Whether a path is answered to whoever asks: it says nothing about jobs.
+pub(super) fn is_open_to_all(path: &str) -> bool {
+    matches!(path, "/healthz" | "/readyz" | "/openapi.json")
 }
 
 /// A verb on one job, read from the body.

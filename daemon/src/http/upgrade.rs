@@ -21,10 +21,14 @@ pub(super) async fn open(State(app): State<App>, mut request: Request) -> Respon
         return Refused(Refusal::new(Code::Unavailable, "The daemon is going down"))
             .into_response();
     }
-    let held_to = match query::user(request.uri()) {
-        Ok(named) => named,
+    let wanted = match query::feed(request.uri()) {
+        Ok(wanted) => wanted,
         Err(refusal) => return Refused(refusal).into_response(),
     };
+    if !wanted.reports && !*app.shared.feed.borrow() {
+        let detail = "The feed is switched off here; ask again and again with GET /api/jobs?after=";
+        return Refused(Refusal::new(Code::FeedDisabled, detail)).into_response();
+    }
     match create_response_with_body(&request, Body::empty) {
         Ok(mut response) => {
             if offers(request.headers(), PROTOCOL) {
@@ -34,7 +38,7 @@ pub(super) async fn open(State(app): State<App>, mut request: Request) -> Respon
             }
             let upgrade = hyper::upgrade::on(&mut request);
             if let Some(visitor) = request.extensions().get::<Visitor>() {
-                visitor.upgrades(upgrade, held_to);
+                visitor.upgrades(upgrade, &wanted);
             }
             response
         }

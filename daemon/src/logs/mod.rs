@@ -11,22 +11,26 @@ use std::path::{Path, PathBuf};
 use jobtop_core::JobId;
 use jobtop_runner::log_file::{Lost, Writer};
 
-/// Most bytes of the disk that a log takes.
-pub const BYTES: u64 = 16 << 20;
-
 /// The folder of the logs.
 #[derive(Clone, Debug)]
 pub struct Logs {
     folder: PathBuf,
+    most: u64,
 }
 
 impl Logs {
-    /// Those of the daemon with that data directory.
+    /// Those of the daemon with that data directory; each takes at most so many bytes of the disk.
     #[must_use]
-    pub fn of(data: &Path) -> Self {
+    pub fn of(data: &Path, most: u64) -> Self {
         Self {
             folder: data.join("logs"),
+            most,
         }
+    }
+
+    /// Opens the log of a job for writing.
+    pub fn writer(&self, job: JobId) -> std::io::Result<Writer> {
+        Writer::open(&self.path(job), self.most)
     }
 
     /// Where the log of a job lies, if it has one.
@@ -37,7 +41,7 @@ impl Logs {
 
     /// Appends what a producer says of its output. Writes a file: not for a thread that must not wait.
     pub fn append(&self, job: JobId, text: &str) -> Result<(), Lost> {
-        let mut log = Writer::open(&self.path(job), BYTES).map_err(Lost::Failed)?;
+        let mut log = self.writer(job).map_err(Lost::Failed)?;
         log.append(text.as_bytes()).map_or(Ok(()), Err)
     }
 

@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn a_log_is_read_in_parts_of_any_size() {
         let dir = tempfile::tempdir().unwrap();
-        let logs = Logs::of(dir.path());
+        let logs = Logs::of(dir.path(), 16 << 20);
         let job = JobId(7);
         assert_eq!(logs.read(job, Begin::Offset(0), 9).unwrap(), None);
         assert_eq!(logs.length(job), 0);

@@ -59,7 +59,7 @@ mod tests {
     #[tokio::test]
     async fn logs_go_with_their_jobs_and_not_while_they_are_young() {
         let dir = tempfile::tempdir().unwrap();
-        let logs = Logs::of(dir.path());
+        let logs = Logs::of(dir.path(), 16 << 20);
         for job in [JobId(1), JobId(2)] {
             Writer::open(&logs.path(job), 0).unwrap();
         }

@@ -46,6 +46,7 @@ pub(crate) struct Launcher {
     socket: PathBuf,
     data: PathBuf,
     grace_ms: u64,
+    log_bytes: usize,
 }
 
 impl Launcher {
@@ -55,6 +56,7 @@ impl Launcher {
             program: std::env::current_exe().ok(),
             prefix: settings.prefix.clone(),
             grace_ms: settings.cancel_grace_ms,
+            log_bytes: settings.limits.log_bytes,
             socket: settings.socket.path.clone(),
             data: settings.data_dir.path.clone(),
         }
@@ -138,6 +140,7 @@ impl Launcher {
         let grace = (self.grace_ms as f64 / 1000.0).to_string();
         let mut args = self.prefix.clone();
         args.extend([super::RUNNER.into(), "--grace".into(), grace.into()]);
+        args.extend(["--log-bytes".into(), self.log_bytes.to_string().into()]);
         args.extend(["--socket".into(), self.socket.clone().into()]);
         args.extend(["--data-dir".into(), self.data.clone().into()]);
         args

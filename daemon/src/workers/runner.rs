@@ -18,11 +18,11 @@ use jobtop_core::job::progress::Report;
 use jobtop_core::proto::body::NewJob;
 use jobtop_core::{JobId, JobType, text};
 use jobtop_runner::ending::{self, Explained, Unstarted};
-use jobtop_runner::log_file::{Lost, Writer};
+use jobtop_runner::log_file::Lost;
 use jobtop_runner::{GRACE, Start, attend, capture};
 use tokio::sync::mpsc;
 
-use crate::logs::{self, Logs};
+use crate::logs::Logs;
 
 /// How long the daemon may be away before the command is accepted; it is started by another runner then.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -39,6 +39,8 @@ struct Args {
     data_dir: PathBuf,
     #[arg(long, default_value_t = GRACE.as_secs_f64())]
     grace: f64,
+    #[arg(long)]
+    log_bytes: u64,
     /// None: it is told on stdin, one line, when there is one to be run.
     job: Option<JobId>,
 }
@@ -148,9 +150,9 @@ async fn carry_out(
             return attend::unstarted(ending::explain_unstarted(&program, why, &error));
         }
     };
-    let path = Logs::of(&args.data_dir).path(job);
+    let logs = Logs::of(&args.data_dir, args.log_bytes);
     let (lost, mut losses) = mpsc::channel(1);
-    let log = match Writer::open(&path, logs::BYTES) {
+    let log = match logs.writer(job) {
         Ok(log) => Some(log),
         Err(error) => {
             unlogged(reporter, &Lost::Failed(error));

@@ -64,10 +64,10 @@ fn refusals_say_what_and_what_to_do() {
     fs::write(config, "\nretenton = \"3d\"\n").unwrap();
     for (args, code, what, hint) in [
         (
-            &["--listen"][..],
+            &["--listen", "http://0.0.0.0:0"][..],
             2,
-            "--listen needs credentials, and this version has no tokens yet",
-            "--auth none",
+            "everybody on the way could read along on http://0.0.0.0:0",
+            "--listen https://0.0.0.0:0",
         ),
         (
             &["--listen", "0.0.0.0:0", "--auth", "none"],
@@ -80,6 +80,18 @@ fn refusals_say_what_and_what_to_do() {
             2,
             "--listen: \"nowhere\" is no address",
             "127.0.0.1:7411",
+        ),
+        (
+            &[
+                "--listen",
+                "--tls-cert",
+                "/nowhere.pem",
+                "--tls-key",
+                "/nowhere.key",
+            ],
+            2,
+            "cannot use the certificate or key in /nowhere.pem",
+            "in PEM",
         ),
         (
             &["--config", config],

@@ -97,13 +97,13 @@ fn a_client_that_hangs_does_not_hold_it() {
 }
 
 #[test]
-fn a_hangup_without_a_terminal_is_told_and_ends_nothing() {
+fn a_hangup_without_a_terminal_has_the_settings_read_anew_and_ends_nothing() {
     let home = Home::new();
     // A session of its own has no terminal, whatever the tests are run at.
     let command = home.started_by(Command::new("setsid"), &OPEN);
     let daemon = home.launch(command);
     daemon.signal(Signal::HUP);
-    daemon.said("SIGHUP: nothing is read anew");
+    daemon.said("SIGHUP: the settings were read anew");
     assert_eq!(daemon.get("/healthz").status, 200);
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.wait().0.code(), Some(0));

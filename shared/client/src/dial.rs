@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::endpoint::Endpoint;
 use crate::ssh;
+use crate::tls::{self, Doubt};
 
 /// A connection, whichever kind.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -23,11 +24,14 @@ pub(crate) async fn dial(endpoint: &Endpoint, deadline: Duration) -> io::Result<
     let open = async {
         Ok(match endpoint {
             Endpoint::Unix(path) => Box::new(UnixStream::connect(path).await?) as Box<dyn Stream>,
-            Endpoint::Tcp { host, port } => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+            Endpoint::Tcp(port) => {
+                let stream = TcpStream::connect((port.host.as_str(), port.port)).await?;
                 // Small frames, each of which somebody waits for.
                 stream.set_nodelay(true)?;
-                Box::new(stream)
+                match port.tls {
+                    None => Box::new(stream) as Box<dyn Stream>,
+                    Some(trust) => Box::new(tls::over(stream, &port.host, trust).await?),
+                }
             }
             Endpoint::Ssh(login) => Box::new(ssh::dial(login).await?),
         })
@@ -49,7 +53,27 @@ pub(crate) fn reason(endpoint: &Endpoint, error: &io::Error) -> String {
     {
         return unreached.to_string();
     }
+    match Doubt::of(error) {
+        Some(Doubt::Unknown { shown }) => {
+            return format!(
+                "the certificate of {endpoint} is not known here, and no authority vouches for it; its fingerprint is {shown}"
+            );
+        }
+        Some(Doubt::Changed { shown, known }) => {
+            return format!(
+                "THE CERTIFICATE OF {endpoint} IS NOT THE ONE THAT IS KNOWN: it shows {shown}, known is {known}. Somebody may be listening in; nothing was sent"
+            );
+        }
+        None => {}
+    }
     match error.kind() {
+        io::ErrorKind::InvalidData => {
+            let said = error.to_string();
+            format!(
+                "{endpoint} does not speak TLS as we do: {}",
+                text::clean_within(&said, 200)
+            )
+        }
         io::ErrorKind::ConnectionRefused => {
             format!("connection refused: no daemon listens at {endpoint}")
         }

@@ -1,31 +1,12 @@
 //! The rules of permission: who may see, report and control what. Who somebody *is* is found out elsewhere.
 
+use std::sync::Arc;
+
 use crate::id::UserId;
-use crate::job::refusal::Refusal;
+use crate::job::refusal::{Code, Refusal};
 use crate::proto::channel::Topic;
 
-/// How much an identity may do.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Role {
-    /// Sees all, creates and controls nothing.
-    Viewer,
-    /// Sees, reports and controls its own.
-    User,
-    /// May all.
-    Admin,
-}
-
-impl Role {
-    /// The word on the wire.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::User => "user",
-            Self::Admin => "admin",
-        }
-    }
-}
+pub use crate::role::Role;
 
 /// Who a connection speaks for.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -36,8 +17,12 @@ pub struct Identity {
     pub role: Role,
     /// Whether a request may name the user it is to be held to (`--auth none`).
     pub may_assume: bool,
-    /// Whether it may have commands run: the daemon's own account on its Unix socket.
+    /// Whether it may have commands run: the daemon's own account on its Unix socket, and whom the configuration names.
     pub may_submit: bool,
+    /// Whether it may make and revoke tokens, and see what others may not of the daemon: an admin on the Unix socket.
+    pub may_manage: bool,
+    /// By which token and from where it comes, where that is not the Unix socket: for the audit.
+    pub origin: Option<Arc<str>>,
 }
 
 impl Identity {
@@ -50,6 +35,8 @@ impl Identity {
                 role: Role::User,
                 may_assume: true,
                 may_submit: self.may_submit,
+                may_manage: false,
+                origin: self.origin.clone(),
             },
             _ => self.clone(),
         }
@@ -71,6 +58,18 @@ impl Identity {
             Role::Viewer => false,
             Role::Admin => true,
             Role::User => self.user == *owner,
+        }
+    }
+
+    /// [`Identity::may_manage`], as a refusal.
+    pub fn check_manages(&self) -> Result<(), Refusal> {
+        if self.may_manage {
+            Ok(())
+        } else {
+            Err(Refusal::new(
+                Code::Forbidden,
+                "Tokens are managed by an admin on the daemon's own Unix socket: on its machine, or with --target ssh://HOST",
+            ))
         }
     }
 

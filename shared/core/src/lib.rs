@@ -1,7 +1,7 @@
 //! The domain of jobtop on one page: what a job is, how it changes, how it is said on the wire.
 //!
 //! This crate is pure. It awaits nothing, reads no clock, no file, no environment and draws no random number;
-//! `now` and random bits are arguments. Reading order: [`id`], [`time`], [`text`], [`calc`], [`job`], [`proto`],
+//! `now` and random bits are arguments. Reading order: [`id`], [`time`], [`text`], [`calc`], [`role`], [`job`], [`proto`],
 //! [`access`], [`query`], [`policy`], [`queue`], [`mirror`]; each knows only those before it.
 
 pub mod access;
@@ -14,6 +14,7 @@ pub mod policy;
 pub mod proto;
 pub mod query;
 pub mod queue;
+pub mod role;
 mod serial;
 pub mod text;
 pub mod time;

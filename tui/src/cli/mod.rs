@@ -33,6 +33,7 @@ mod show;
 mod stats;
 mod submit;
 pub(crate) mod target;
+mod token;
 mod wait;
 mod watch;
 
@@ -63,9 +64,26 @@ pub(crate) struct Global {
         global = true,
         env = "JOBTOP_TARGET",
         value_name = "TARGET",
-        help = "The daemon to speak to: unix:PATH, ws://HOST:PORT or ssh://[USER@]HOST [default: the local daemon's socket]"
+        help = "The daemon to speak to: a name of config.toml, unix:PATH, ssh://[USER@]HOST, wss://HOST[:PORT] or ws://HOST[:PORT] [default: the local daemon's socket]"
     )]
     pub(crate) target: Option<String>,
+    /// The file of the token for it; without one $`JOBTOP_TOKEN` is the token
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "The file of the token for a ws:// or wss:// target [default: $JOBTOP_TOKEN is the token]"
+    )]
+    pub(crate) token_file: Option<std::path::PathBuf>,
+    /// The certificate that a `wss://` target has to show
+    #[arg(
+        long,
+        global = true,
+        env = "JOBTOP_FINGERPRINT",
+        value_name = "SHA256",
+        help = "The fingerprint of the certificate that a wss:// target has to show [default: as in known_hosts, or an authority vouches for it]"
+    )]
+    pub(crate) fingerprint: Option<String>,
     /// When to use colour
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub(crate) color: Color,
@@ -120,6 +138,8 @@ enum Command {
     Priority(act::PriorityArgs),
     /// List the queues; say how many of their jobs run at once
     Queue(queue::Args),
+    /// Make, list and revoke the tokens that let people and programs in over TCP
+    Token(token::Args),
     /// Start, stop and look at the daemon
     Daemon(daemon::Args),
     /// Join stdin and stdout to the local daemon, for `attach ssh://HOST`
@@ -177,6 +197,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Retry(args) => block_on(act::main(Verb::Retry, &args, global)),
         Command::Priority(args) => block_on(act::priority(&args, global)),
         Command::Queue(args) => block_on(done(queue::main(args, global))),
+        Command::Token(args) => block_on(done(token::main(args, global))),
         Command::Daemon(args) => daemon::main(args, global),
         Command::DialStdio => dial_stdio::main(global),
         Command::Demo(args) => demo::main(args, global),

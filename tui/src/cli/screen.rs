@@ -54,7 +54,7 @@ pub(crate) fn main(look: Look, global: &Global) -> Result<ExitCode, Failure> {
 
 /// The screen on another daemon.
 pub(crate) fn attach(args: &Args, global: &Global) -> Result<ExitCode, Failure> {
-    let endpoint = target::parse(&args.target)?;
+    let endpoint = target::parse(&args.target, global)?;
     if !has_terminal() {
         return block_on(list::plain(&Rest::new(endpoint), global.color));
     }

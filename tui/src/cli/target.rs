@@ -1,10 +1,22 @@
 //! Which daemon a command speaks to, and how its answers become exit codes.
 
-use jobtop_client::Endpoint;
-use jobtop_client::rest::{CallError, Rest};
-use jobtop_core::proto::body::Problem;
+use std::fs::File;
+use std::io::{IsTerminal, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
-use crate::cli::Global;
+use jobtop_client::Endpoint;
+use jobtop_client::endpoint::{BadEndpoint, Port, Token};
+use jobtop_client::known::Known;
+use jobtop_client::rest::{CallError, Rest};
+use jobtop_client::tls::{BadFingerprint, Doubt, Fingerprint, Trust};
+use jobtop_core::proto::body::Problem;
+use jobtop_core::query::nearest;
+use jobtop_core::text;
+use jobtop_runner::attend::SECRET;
+
+use crate::cli::{Global, print};
+use crate::config;
 use crate::exit::{Failure, Said};
 
 /// What to do when nobody answers.
@@ -22,14 +34,176 @@ pub(crate) fn endpoint(global: &Global) -> Result<Endpoint, Failure> {
 /// The daemon that the command line or the environment names, if they do.
 pub(crate) fn given(global: &Global) -> Result<Option<Endpoint>, Failure> {
     let given = global.target.as_deref().filter(|target| !target.is_empty());
-    given.map(parse).transpose()
+    given.map(|target| parse(target, global)).transpose()
 }
 
-/// Reads a target.
-pub(crate) fn parse(target: &str) -> Result<Endpoint, Failure> {
-    target
-        .parse()
-        .map_err(|bad: jobtop_client::endpoint::BadEndpoint| Failure::usage(bad.to_string()))
+/// Reads a target: where it is, what says who we are there, and whose certificate is believed.
+pub(crate) fn parse(target: &str, global: &Global) -> Result<Endpoint, Failure> {
+    let named = named(target)?;
+    let mut endpoint = match &named {
+        Some(named) => named.endpoint.clone(),
+        None => target
+            .parse()
+            .map_err(|bad: BadEndpoint| Failure::usage(bad.to_string()))?,
+    };
+    if let Endpoint::Tcp(port) = &mut endpoint {
+        port.token = token(global, named.as_ref())?;
+        if port.token.is_some() && !port.is_private() {
+            return Err(Failure::usage(format!(
+                "A token would be readable by everybody on the way to ws://{}",
+                port.authority()
+            ))
+            .hint("Use wss:// or ssh:// before the host"));
+        }
+        if port.tls.is_some() {
+            let given = global
+                .fingerprint
+                .as_deref()
+                .filter(|text| !text.is_empty());
+            let given = given.map(|text| {
+                text.parse()
+                    .map_err(|bad: BadFingerprint| Failure::usage(format!("--fingerprint: {bad}")))
+            });
+            let pinned = match given.transpose()? {
+                Some(given) => Some(given),
+                None => match named.as_ref().and_then(|named| named.fingerprint) {
+                    Some(configured) => Some(configured),
+                    None => known(port)?,
+                },
+            };
+            if let Some(pinned) = pinned {
+                port.tls = Some(Trust::Pinned(pinned));
+            } else {
+                introduce(&mut endpoint)?;
+            }
+        }
+    }
+    Ok(endpoint)
+}
+
+/// What the configuration knows by that name.
+fn named(target: &str) -> Result<Option<config::Target>, Failure> {
+    if !config::is_target_name(target) {
+        return Ok(None);
+    }
+    let config = config::read()?;
+    if let Some(found) = config.targets.get(target) {
+        return Ok(Some(found.clone()));
+    }
+    if config.groups.contains_key(target) {
+        return Err(Failure::usage(format!(
+            "{target} is a group of targets, and one is needed here"
+        ))
+        .hint("Name one of its members"));
+    }
+    let hint = match nearest(target, config.targets.keys().map(String::as_str)) {
+        Some(near) => format!("Did you mean {near}?"),
+        None => format!(
+            "Write ssh://{target} or wss://{target}, or name it in config.toml: [targets.{target}]"
+        ),
+    };
+    let shown = text::clean_within(target, 64);
+    Err(Failure::usage(format!("There is no target called {shown}")).hint(hint))
+}
+
+/// What says who we are.
+fn token(global: &Global, named: Option<&config::Target>) -> Result<Option<Token>, Failure> {
+    let of_file = |path: &Path| read_token(path).map(Some);
+    let configured = named.and_then(|named| named.token_file.as_deref());
+    if let Some(path) = &global.token_file {
+        return of_file(path);
+    }
+    if let Some(given) = std::env::var_os(SECRET).filter(|given| !given.is_empty()) {
+        return Token::new(&given.to_string_lossy())
+            .map(Some)
+            .map_err(|bad| Failure::usage(format!("{SECRET}: {bad}")));
+    }
+    configured.map_or(Ok(None), of_file)
+}
+
+/// Reads the file of a token, which nobody else may read.
+fn read_token(path: &Path) -> Result<Token, Failure> {
+    let shown = path.display();
+    let unreadable = |error: std::io::Error| {
+        Failure::usage(format!("The token in {shown} can't be read: {error}"))
+            .hint("Have one made by `jobtop token create` on the daemon's machine")
+    };
+    let mut file = File::open(path).map_err(unreadable)?;
+    let mode = file.metadata().map_err(unreadable)?.mode();
+    if mode & 0o077 != 0 {
+        return Err(
+            Failure::usage(format!("Others may read the token in {shown}"))
+                .hint(format!("Close it with `chmod 600 {shown}`")),
+        );
+    }
+    let mut text = String::new();
+    file.by_ref()
+        .take(4_096)
+        .read_to_string(&mut text)
+        .map_err(unreadable)?;
+    Token::new(&text).map_err(|bad| Failure::usage(format!("{shown}: {bad}")))
+}
+
+/// What the person's own file knows of a port's certificate.
+fn known(port: &Port) -> Result<Option<Fingerprint>, Failure> {
+    let found = match Known::own() {
+        Some(known) => known.find(&port.authority()),
+        None => Ok(None),
+    };
+    found
+        .map(|entry| entry.map(|entry| entry.fingerprint))
+        .map_err(|error| {
+            Failure::usage(sentence(&error.to_string())).hint("Correct or remove that line")
+        })
+}
+
+/// Shows the certificate of a daemon that nobody vouches for, and asks whether it is the one that was meant. Where nobody can be
+/// asked nothing is believed: connecting will say why.
+fn introduce(endpoint: &mut Endpoint) -> Result<(), Failure> {
+    let is_somebody_there = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    let Some(shown) = is_somebody_there.then(|| doubted(endpoint)).flatten() else {
+        return Ok(());
+    };
+    let Endpoint::Tcp(port) = endpoint else {
+        return Ok(());
+    };
+    let authority = port.authority();
+    print::note(&format!(
+        "jobtop: the daemon at wss://{authority} is not known here. Its certificate has the fingerprint\n        {shown}\n        \
+         jobtopd says its own when it starts, and so does `jobtop daemon status` over there."
+    ));
+    print::ask("        Is it the same, and shall it be kept? [y/N] ");
+    let mut answer = String::new();
+    let _ = std::io::stdin().read_line(&mut answer);
+    if !matches!(answer.trim(), "y" | "Y" | "yes") {
+        return Err(Failure::Unreachable(
+            Said::new(format!(
+                "wss://{authority} is not trusted, so nothing was sent"
+            ))
+            .hint("Compare the fingerprints, and try again"),
+        ));
+    }
+    if let Some(known) = Known::own() {
+        known
+            .add(&authority, shown)
+            .map_err(|error| Failure::failed(sentence(&error.to_string())))?;
+    }
+    port.tls = Some(Trust::Pinned(shown));
+    Ok(())
+}
+
+/// The certificate that a daemon shows, if nobody vouches for it.
+fn doubted(endpoint: &Endpoint) -> Option<Fingerprint> {
+    let rest = Rest::new(endpoint.clone());
+    // On a thread of its own: whoever asks may be on a runtime.
+    let asked = std::thread::spawn(move || super::block_on(async { Ok(rest.ready().await) }));
+    match asked.join().ok()?.ok()? {
+        Err(CallError::Unreachable { source, .. }) => match Doubt::of(&source)? {
+            Doubt::Unknown { shown } => Some(shown),
+            Doubt::Changed { .. } => None,
+        },
+        _ => None,
+    }
 }
 
 /// The local daemon's socket.
@@ -42,16 +216,39 @@ pub(crate) fn rest(global: &Global) -> Result<Rest, Failure> {
     endpoint(global).map(Rest::new)
 }
 
+/// What to do about a certificate that is not known.
+const UNKNOWN: &str = "Compare it with what jobtopd said when it started; if it is the same, give it with --fingerprint, or let jobtop ask you on a terminal";
+
+/// What to do about a certificate that is another than before.
+fn changed(endpoint: &Endpoint) -> String {
+    let entry = match (endpoint, Known::own()) {
+        (Endpoint::Tcp(port), Some(known)) => (known.find(&port.authority()).ok().flatten())
+            .map(|entry| (entry.line, known.path().display().to_string())),
+        _ => None,
+    };
+    match entry {
+        Some((line, path)) => format!(
+            "If the daemon has a new certificate, which its people can tell, remove line {line} of {path} and try again"
+        ),
+        None => "If the daemon has a new certificate, which its people can tell, give that one's fingerprint".to_owned(),
+    }
+}
+
 /// The same, when it is somewhere else.
 const THERE: &str = "Log in there with ssh, and see what `jobtop daemon status` says; `jobtop daemon start` starts it";
 
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         match error {
-            CallError::Unreachable { ref endpoint, .. } => {
-                let hint = match endpoint {
-                    Endpoint::Ssh(_) => THERE,
-                    _ => START,
+            CallError::Unreachable {
+                ref endpoint,
+                ref source,
+            } => {
+                let hint = match (Doubt::of(source), endpoint) {
+                    (Some(Doubt::Unknown { .. }), _) => UNKNOWN.to_owned(),
+                    (Some(Doubt::Changed { .. }), _) => changed(endpoint),
+                    (None, Endpoint::Unix(_)) => START.to_owned(),
+                    (None, Endpoint::Ssh(_) | Endpoint::Tcp(_)) => THERE.to_owned(),
                 };
                 Self::Unreachable(Said::new(sentence(&error.to_string())).hint(hint))
             }
@@ -82,7 +279,10 @@ fn refused(problem: &Problem, text: &str) -> Failure {
         (404, "job_not_found") => {
             Failure::NoSuchJob(said.hint("`jobtop ls` shows the jobs that there are"))
         }
-        (401 | 403, _) => Failure::NotAllowed(said),
+        (401, _) => Failure::NotAllowed(said.hint(
+            "Give a token with --token-file FILE or in JOBTOP_TOKEN; `jobtop token create` on the daemon's machine makes one",
+        )),
+        (403, _) => Failure::NotAllowed(said),
         (404, "no_log") | (409, "not_supported") => Failure::WrongState(said),
         (409, _) => Failure::WrongState(said.hint("`jobtop show ID` says where the job stands")),
         (400, "bad_query") | (422, _) => Failure::Usage(said),
@@ -92,8 +292,15 @@ fn refused(problem: &Problem, text: &str) -> Failure {
     }
 }
 
-/// With a capital at the beginning, as a sentence of ours stands alone.
+/// With a capital at the beginning, as a sentence of ours stands alone; an address stays as it is.
 fn sentence(text: &str) -> String {
+    if text
+        .split_whitespace()
+        .next()
+        .is_some_and(|word| word.contains(':'))
+    {
+        return text.to_owned();
+    }
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| {
         first.to_uppercase().chain(chars).collect()

@@ -97,9 +97,13 @@ fn curl(endpoint: &jobtop_client::Endpoint) -> String {
         jobtop_client::Endpoint::Ssh(_) => {
             "--unix-socket $XDG_RUNTIME_DIR/jobtop/jobtopd.sock http://localhost".to_owned()
         }
-        tcp @ jobtop_client::Endpoint::Tcp { .. } => {
-            let shown = tcp.to_string();
-            format!("http://{}", shown.strip_prefix("ws://").unwrap_or(&shown))
+        jobtop_client::Endpoint::Tcp(port) => {
+            let token = match port.token {
+                Some(_) => "-H \"Authorization: Bearer $JOBTOP_TOKEN\" ",
+                None => "",
+            };
+            let scheme = if port.tls.is_some() { "https" } else { "http" };
+            format!("{token}{scheme}://{}", port.authority())
         }
     }
 }

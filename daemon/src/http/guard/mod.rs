@@ -14,7 +14,10 @@ use jobtop_core::text;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Via {
     /// A TCP port, which any name may lead to.
-    Tcp,
+    Tcp {
+        /// The address of ours that was reached.
+        at: IpAddr,
+    },
     /// The Unix socket, which has no name.
     Unix,
 }
@@ -51,13 +54,13 @@ impl Guard {
         headers: &HeaderMap,
         target: &Uri,
     ) -> Result<Option<HeaderValue>, Refusal> {
-        if via == Via::Tcp {
-            self.judge_host(headers, target)?;
+        if let Via::Tcp { at } = via {
+            self.judge_host(headers, target, at)?;
         }
         self.judge_origin(headers)
     }
 
-    fn judge_host(&self, headers: &HeaderMap, target: &Uri) -> Result<(), Refusal> {
+    fn judge_host(&self, headers: &HeaderMap, target: &Uri, at: IpAddr) -> Result<(), Refusal> {
         let mut hosts = headers.get_all(HOST).iter();
         let host = match (hosts.next(), hosts.next()) {
             (Some(host), None) => host.to_str().unwrap_or_default(),
@@ -67,7 +70,7 @@ impl Guard {
         // A target in the absolute form names a host of its own.
         for named in [Some(host), target.authority().map(Authority::as_str)] {
             if let Some(named) = named
-                && !self.is_ours(named)
+                && !self.is_ours(named, at)
             {
                 return Err(bad_host(format!(
                     "{:?} is not a name of this daemon; allow it with --allow-host",
@@ -78,8 +81,8 @@ impl Guard {
         Ok(())
     }
 
-    /// Whether `HOST[:PORT]` is a name of ours, whatever the port.
-    fn is_ours(&self, named: &str) -> bool {
+    /// Whether `HOST[:PORT]` is a name of ours, whatever the port, or the address that was reached.
+    fn is_ours(&self, named: &str, at: IpAddr) -> bool {
         let Some(host) = without_port(named) else {
             return false;
         };
@@ -92,14 +95,11 @@ impl Guard {
         };
         if let Some(ip) = ip {
             return ip.is_loopback()
+                || ip == at.to_canonical()
                 || self.addresses.contains(&ip)
                 || self.names.iter().any(|name| name.parse() == Ok(ip));
         }
-        host.eq_ignore_ascii_case("localhost")
-            || self
-                .names
-                .iter()
-                .any(|name| host.eq_ignore_ascii_case(name))
+        host.eq_ignore_ascii_case("localhost") || self.names.iter().any(|name| is_named(host, name))
     }
 
     fn judge_origin(&self, headers: &HeaderMap) -> Result<Option<HeaderValue>, Refusal> {
@@ -121,6 +121,16 @@ impl Guard {
             ))),
             (Some(_), Some(_)) => Err(bad_origin("There must be one Origin header, not two")),
         }
+    }
+}
+
+/// Whether a host goes by that name; a name of a certificate may begin with `*.`, which stands for one label.
+fn is_named(host: &str, name: &str) -> bool {
+    match name.strip_prefix("*.") {
+        None => host.eq_ignore_ascii_case(name),
+        Some(domain) => host
+            .split_once('.')
+            .is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(domain)),
     }
 }
 

@@ -1,5 +1,7 @@
 use super::*;
 
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
 fn guard() -> Guard {
     Guard::new(
         &[
@@ -25,7 +27,11 @@ fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
 
 fn judge(pairs: &[(&'static str, &str)], target: &str) -> Result<Option<HeaderValue>, Code> {
     guard()
-        .judge(Via::Tcp, &headers(pairs), &target.parse().unwrap())
+        .judge(
+            Via::Tcp { at: HERE },
+            &headers(pairs),
+            &target.parse().unwrap(),
+        )
         .map_err(|refusal| refusal.code)
 }
 
@@ -219,7 +225,7 @@ fn nobody_is_welcome_unless_allowed() {
     let guard = Guard::new(&[], &[], &[]);
     for origin in ["http://localhost:5173", "null", "http://127.0.0.1:7411"] {
         let headers = headers(&[("host", "localhost"), ("origin", origin)]);
-        for via in [Via::Tcp, Via::Unix] {
+        for via in [Via::Tcp { at: HERE }, Via::Unix] {
             assert!(guard.judge(via, &headers, &"/".parse().unwrap()).is_err());
         }
     }
@@ -230,5 +236,30 @@ fn a_unix_socket_has_no_name() {
     for pairs in [&[][..], &[("host", "whatever")]] {
         let judged = guard().judge(Via::Unix, &headers(pairs), &"/".parse().unwrap());
         assert_eq!(judged, Ok(None));
+    }
+}
+
+#[test]
+fn the_address_that_was_reached_and_the_names_of_a_certificate_are_ours() {
+    let guard = Guard::new(
+        &["0.0.0.0:1".parse().unwrap()],
+        &["*.etl.example".to_owned()],
+        &[],
+    );
+    let at: IpAddr = "10.0.0.5".parse().unwrap();
+    for (host, fine) in [
+        ("10.0.0.5", true),
+        ("10.0.0.5:7411", true),
+        ("10.0.0.6", false),
+        ("a.etl.example", true),
+        ("A.ETL.example:1", true),
+        ("etl.example", false),
+        (".etl.example", false),
+        ("a.b.etl.example", false),
+        ("evil.test", false),
+    ] {
+        let pairs = [("host", host)];
+        let judged = guard.judge(Via::Tcp { at }, &headers(&pairs), &"/".parse().unwrap());
+        assert_eq!(judged.is_ok(), fine, "{host}");
     }
 }

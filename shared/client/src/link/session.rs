@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
+use hyper::header::AUTHORIZATION;
 use jobtop_core::proto::FEED_PATH;
 use jobtop_core::proto::message::{Message, Welcome};
 use tokio::sync::mpsc;
@@ -54,9 +55,12 @@ impl Session {
         let byte_stream = dial(endpoint, timing.dial)
             .await
             .map_err(|error| dial::reason(endpoint, &error))?;
-        let request = format!("ws://{}{FEED_PATH}", endpoint.authority())
+        let mut request = format!("ws://{}{FEED_PATH}", endpoint.authority())
             .into_client_request()
             .map_err(|error| words::broken(endpoint, &error))?;
+        if let Some(authorization) = endpoint.authorization() {
+            request.headers_mut().insert(AUTHORIZATION, authorization);
+        }
         let (socket, _) = client_async_with_config(request, byte_stream, Some(config()))
             .await
             .map_err(|error| words::broken(endpoint, &error))?;

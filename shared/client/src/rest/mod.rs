@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
-use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{HeaderMap, Method, Request};
 use hyper_util::rt::TokioIo;
 use jobtop_core::job::Reply;
@@ -18,6 +18,8 @@ use jobtop_core::proto::body::{
 };
 use jobtop_core::proto::history::{AnalyticsAnswer, HistoryAnswer, HistoryWanted, StoreAnswer};
 use jobtop_core::proto::request::ListJobs;
+use jobtop_core::proto::status::StatusAnswer;
+use jobtop_core::proto::token::{NewToken, TokenAnswer, TokenView, TokensAnswer};
 use jobtop_core::proto::view::View;
 use jobtop_core::proto::{LOG_END, LOG_NEXT};
 use jobtop_core::text;
@@ -206,6 +208,28 @@ impl Rest {
         })
     }
 
+    /// `GET /api/status`: how the daemon is reached, and what it has refused.
+    pub async fn status(&self) -> Result<StatusAnswer, CallError> {
+        self.typed(Method::GET, "/api/status", Bytes::new()).await
+    }
+
+    /// `GET /api/tokens`.
+    pub async fn tokens(&self) -> Result<TokensAnswer, CallError> {
+        self.typed(Method::GET, "/api/tokens", Bytes::new()).await
+    }
+
+    /// `POST /api/tokens`.
+    pub async fn create_token(&self, new: &NewToken) -> Result<TokenAnswer, CallError> {
+        self.typed(Method::POST, "/api/tokens", json(new)?).await
+    }
+
+    /// `POST /api/tokens/ID/revoke`.
+    pub async fn revoke_token(&self, id: &str) -> Result<TokenView, CallError> {
+        let path = format!("/api/tokens/{}/revoke", escaped(id));
+        let answer: TokenAnswer = self.typed(Method::POST, &path, Bytes::new()).await?;
+        Ok(answer.token)
+    }
+
     /// `GET /readyz`: whether the daemon serves.
     pub async fn ready(&self) -> Result<(), CallError> {
         self.exchange(Method::GET, "/readyz", Bytes::new())
@@ -267,11 +291,15 @@ impl Rest {
         path: &str,
         body: Bytes,
     ) -> Result<Answer, CallError> {
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header(HOST, self.endpoint.authority())
-            .header(CONTENT_TYPE, "application/json")
+            .header(CONTENT_TYPE, "application/json");
+        if let Some(authorization) = self.endpoint.authorization() {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        let request = request
             .body(Full::new(body))
             .map_err(|error| CallError::Broken(format!("{path} is no path: {error}")))?;
         let stream = dial(&self.endpoint, DIAL)
@@ -325,7 +353,13 @@ impl Rest {
 
     fn hyper(&self, error: &hyper::Error) -> CallError {
         if error.is_parse() {
-            return CallError::Broken(format!("{} does not speak HTTP", self.endpoint));
+            let in_the_clear = matches!(&self.endpoint, Endpoint::Tcp(port) if port.tls.is_none());
+            let perhaps = if in_the_clear {
+                "; if it speaks TLS, say wss:// instead of ws://"
+            } else {
+                ""
+            };
+            return CallError::Broken(format!("{} does not speak HTTP{perhaps}", self.endpoint));
         }
         let source = std::error::Error::source(error)
             .and_then(|source| source.downcast_ref::<io::Error>())

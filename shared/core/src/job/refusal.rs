@@ -62,6 +62,8 @@ pub enum Code {
     RateLimited,
     /// The daemon is going down or can't serve just now.
     Unavailable,
+    /// The operator has switched the feed off.
+    FeedDisabled,
     /// No room on the disk.
     NoRoom,
     /// Our own mistake.
@@ -69,6 +71,41 @@ pub enum Code {
 }
 
 impl Code {
+    /// All of them, in their order.
+    pub const ALL: [Self; 31] = [
+        Self::BadJson,
+        Self::BadQuery,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::BadHost,
+        Self::BadOrigin,
+        Self::JobNotFound,
+        Self::NoLog,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::InvalidState,
+        Self::JobFinished,
+        Self::NotSupported,
+        Self::NoControl,
+        Self::IdempotencyConflict,
+        Self::EpochChanged,
+        Self::Timeout,
+        Self::TooLarge,
+        Self::UnsupportedMediaType,
+        Self::Invalid,
+        Self::BadStep,
+        Self::UnknownChannel,
+        Self::UnknownMessage,
+        Self::BinaryFrame,
+        Self::NotImplemented,
+        Self::UpgradeRequired,
+        Self::RateLimited,
+        Self::Unavailable,
+        Self::FeedDisabled,
+        Self::NoRoom,
+        Self::Internal,
+    ];
+
     /// The word on the wire.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -101,6 +138,7 @@ impl Code {
             Self::UpgradeRequired => "upgrade_required",
             Self::RateLimited => "rate_limited",
             Self::Unavailable => "unavailable",
+            Self::FeedDisabled => "feed_disabled",
             Self::NoRoom => "no_room",
             Self::Internal => "internal",
         }
@@ -133,7 +171,7 @@ impl Code {
             Self::RateLimited => 429,
             Self::Internal => 500,
             Self::NotImplemented => 501,
-            Self::Unavailable => 503,
+            Self::Unavailable | Self::FeedDisabled => 503,
             Self::NoRoom => 507,
         }
     }

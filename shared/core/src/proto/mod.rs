@@ -1,7 +1,7 @@
 //! Every message of the wire, once. What the words mean stands in `jobtop-protocol(7)`.
 //!
 //! [`view`] is a job as it is said; [`body`] the HTTP bodies; [`request`] what clients send over a WebSocket;
-//! [`message`] what the daemon sends; [`history`] what is asked and answered about finished jobs; [`channel`] what can be subscribed; [`stored`] a job as it is kept; [`read`] turns
+//! [`message`] what the daemon sends; [`history`] what is asked and answered about finished jobs; [`channel`] what can be subscribed; [`stored`] a job as it is kept; [`status`] what the daemon tells of itself; [`token`] what is said about credentials; [`read`] turns
 //! text into any of these and names what is wrong with it.
 
 pub mod body;
@@ -10,7 +10,9 @@ pub mod history;
 pub mod message;
 pub mod read;
 pub mod request;
+pub mod status;
 pub mod stored;
+pub mod token;
 pub mod view;
 
 /// The version of the protocol, said in `welcome`.

@@ -44,16 +44,21 @@ pub(super) fn is_formed(text: &str) -> bool {
 
 /// Refuses what nests deeper than [`MAX_DEPTH`].
 pub fn check_depth(bytes: &[u8]) -> Result<(), Refusal> {
+    check_depth_within(bytes, MAX_DEPTH)
+}
+
+/// Refuses what nests deeper than `most` levels.
+pub fn check_depth_within(bytes: &[u8], most: usize) -> Result<(), Refusal> {
     let mut depth = 0_usize;
     let mut rest = bytes.iter();
     while let Some(byte) = rest.next() {
         match byte {
             b'{' | b'[' => {
                 depth += 1;
-                if depth > MAX_DEPTH {
+                if depth > most {
                     return Err(Refusal::new(
                         Code::BadJson,
-                        format!("The JSON nests deeper than {MAX_DEPTH} levels"),
+                        format!("The JSON nests deeper than {most} levels"),
                     ));
                 }
             }

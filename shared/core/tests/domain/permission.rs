@@ -15,6 +15,8 @@ fn ann(role: Role, may_assume: bool) -> Identity {
         role,
         may_assume,
         may_submit: false,
+        may_manage: false,
+        origin: None,
     }
 }
 

@@ -11,6 +11,7 @@ use jobtop_core::Status;
 use jobtop_core::proto::body::JobsAnswer;
 use jobtop_core::proto::history::StoreAnswer;
 use jobtop_core::proto::request::ListJobs;
+use jobtop_core::proto::status::StatusAnswer;
 use rustix::process::Pid;
 use serde::Serialize;
 
@@ -45,6 +46,8 @@ struct Report {
     jobs: BTreeMap<&'static str, usize>,
     /// Nothing for those who may not see all jobs.
     store: Option<StoreAnswer>,
+    /// The same.
+    status: Option<StatusAnswer>,
 }
 
 #[derive(Debug, Serialize)]
@@ -76,8 +79,9 @@ async fn look(endpoint: &Endpoint) -> Result<Report, Failure> {
     let rest = Rest::new(endpoint.clone());
     rest.ready().await?;
     let pid = peer::pid(endpoint)?;
-    let welcome = peer::welcome(endpoint).await?;
+    // What it refuses, it says best when it is asked.
     let answer = list::all(&rest, ListJobs::default(), None).await?;
+    let welcome = peer::welcome(endpoint).await?;
     Ok(Report {
         running: true,
         endpoint: endpoint.to_string(),
@@ -91,6 +95,7 @@ async fn look(endpoint: &Endpoint) -> Result<Report, Failure> {
         jobs: counts(&answer),
         // An older daemon has no such call, and not everybody may ask.
         store: rest.store().await.ok(),
+        status: rest.status().await.ok(),
     })
 }
 
@@ -171,7 +176,54 @@ fn page(report: &Report) -> String {
             fact("damage", &words::clean(sentence));
         }
     }
+    if let Some(status) = &report.status {
+        for (name, value) in reached(status) {
+            let _ = writeln!(page, "{name:<9} {value}");
+        }
+    }
     page
+}
+
+/// How it is reached, who is connected, and what it has refused.
+fn reached(status: &StatusAnswer) -> Vec<(&'static str, String)> {
+    let mut facts = Vec::new();
+    if !status.listening.is_empty() {
+        let who = match status.auth.as_str() {
+            "none" => "everybody on this machine",
+            _ => "whoever brings a token",
+        };
+        let at = words::clean(&status.listening.join(" "));
+        facts.push(("listens", format!("{at}, for {who}")));
+    }
+    if let Some(fingerprint) = &status.fingerprint {
+        facts.push(("shows", words::clean(fingerprint)));
+    }
+    let now = status.connections;
+    let feed = if status.feed {
+        ""
+    } else {
+        "; the feed is switched off"
+    };
+    facts.push((
+        "clients",
+        format!(
+            "{} local, {} over TCP; {} of them WebSockets{feed}",
+            now.unix, now.tcp, now.feeds
+        ),
+    ));
+    for (name, counts) in [("refused", &status.refused), ("cut", &status.cut)] {
+        if !counts.is_empty() {
+            let counts: Vec<String> = counts
+                .iter()
+                .map(|(word, count)| {
+                    let word = words::clean(&word.replace('_', " "));
+                    format!("{} {word}", format::count(*count))
+                })
+                .collect();
+            facts.push((name, counts.join(", ")));
+        }
+    }
+    facts
 }
 
 #[cfg(test)]

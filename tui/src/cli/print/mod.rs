@@ -68,6 +68,12 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// A question, to stderr: its answer is typed behind it.
+pub(crate) fn ask(text: &str) {
+    let mut out = io::stderr().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
 /// How many columns a table may have: those of the terminal; without one there is no limit.
 pub(crate) fn width() -> Option<usize> {
     columns(io::stdout())
