@@ -14,6 +14,7 @@ mod logs;
 mod manuals;
 mod network;
 mod observe;
+mod openapi;
 mod pipe;
 mod pipelines;
 mod producers;
