@@ -1,18 +1,26 @@
-//! `/openapi.json` says what the daemon does: the same paths and methods as its routes, the same codes as its manual.
+//! `/openapi.json` says what the daemon does: the same paths and methods as its routes, the same codes as its manual, and
+//! whatever it says of a call is held against the running daemon by schemathesis.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
 
 use jobtop_e2e::bins::workspace;
-use jobtop_e2e::daemon::Setup;
+use jobtop_e2e::daemon::{Daemon, Setup};
 use jobtop_e2e::home::Home;
-use jobtop_e2e::http;
+use jobtop_e2e::{http, wait};
 use serde_json::{Value, json};
 
 use crate::manuals::{codes, page};
+use crate::observe::is_here;
 use crate::said::id;
 
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "DELETE", "PATCH"];
+/// How long schemathesis may take on a busy machine; it needs a tenth of that.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 fn read(path: &str) -> String {
     fs::read_to_string(workspace().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
@@ -215,4 +223,83 @@ fn it_has_the_codes_of_the_daemon_and_their_statuses() {
 
 fn text(value: &Value) -> &str {
     value.as_str().expect("a string")
+}
+
+#[test]
+fn the_daemon_does_what_it_says() {
+    let folder: PathBuf = workspace().join("tests/openapi");
+    let program = folder.join("venv/bin/schemathesis");
+    if !is_here(&program.to_string_lossy(), &["--version"]) {
+        return;
+    }
+    let home = Home::new();
+    let daemon = home.daemon(Setup::tcp());
+    let logged = logged(&daemon);
+    let served = home.work().join("openapi.json");
+    fs::write(&served, daemon.get("/openapi.json").body).expect("a file can be written");
+    let seen = home.work().join("seen.json");
+    let url = format!("http://{}", daemon.tcp().host());
+
+    let child = home
+        .command(&program)
+        .args(["--config-file", "schemathesis.toml", "run", "--url", &url])
+        .arg(&served)
+        .current_dir(&folder)
+        .env("JOBTOP_URL", &url)
+        .env("JOBTOP_LOGGED", logged)
+        .env("JOBTOP_SEEN", &seen)
+        .env("HYPOTHESIS_STORAGE_DIRECTORY", home.work())
+        .env("NO_PROXY", "*")
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("schemathesis can be started");
+    let output = wait::output_within(child, PATIENCE);
+    assert!(output.status.success(), "{}", shown(&output));
+
+    // Not refused throughout: every call went well at times.
+    let seen =
+        fs::read_to_string(&seen).unwrap_or_else(|error| panic!("{error}: {}", shown(&output)));
+    let seen: BTreeMap<String, u64> = serde_json::from_str(&seen).expect("counts of answers");
+    for (path, methods) in described(&document()) {
+        for method in methods {
+            // A WebSocket is not among what schemathesis speaks.
+            let well = if path == "/progress" { "426" } else { "2" };
+            let call = format!("{method} {path} {well}");
+            let went = seen.keys().any(|answer| answer.starts_with(&call));
+            assert!(went, "never {call}: {seen:#?}");
+        }
+    }
+    assert_eq!(daemon.get("/readyz").json()["store"], "good");
+    let said = daemon.stderr();
+    assert!(
+        !said.contains(" ERROR ") && !said.contains("panicked"),
+        "{said}"
+    );
+}
+
+/// A job that has ended and left a log.
+fn logged(daemon: &Daemon) -> String {
+    let command =
+        json!({"type": "logged", "command": {"argv": ["sh", "-c", "echo one; echo two"]}});
+    let answer = http::post(&daemon.unix(), "/api/jobs", &command);
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let job = id(&answer.json()["job"]);
+    wait::until("the command to end", || {
+        (daemon.job(&job)["status"] == "completed").then_some(())
+    });
+    job
+}
+
+/// What schemathesis said; some of the requests that it shows are very long.
+fn shown(output: &std::process::Output) -> String {
+    let mut all = String::new();
+    for stream in [&output.stdout, &output.stderr] {
+        for line in String::from_utf8_lossy(stream).lines() {
+            let _ = writeln!(all, "{line:.1000}");
+        }
+    }
+    all
 }
