@@ -18,6 +18,8 @@ use crate::manuals::{codes, page};
 use crate::observe::is_here;
 use crate::said::id;
 
+/// What is described before it is routed. As soon as it is routed it is held against the daemon like all else.
+const COMING: [&str; 3] = ["/api/tokens", "/api/tokens/{id}/revoke", "/api/status"];
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "DELETE", "PATCH"];
 /// How long schemathesis may take on a busy machine; it needs a tenth of that.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -30,9 +32,17 @@ fn document() -> Value {
     serde_json::from_str(&read("daemon/src/http/openapi.json")).expect("it is JSON")
 }
 
+/// What of [`COMING`] has not come yet.
+fn awaited() -> Vec<&'static str> {
+    let routed = routed();
+    let there = |path: &&str| routed.contains(*path);
+    COMING.into_iter().filter(|path| !there(path)).collect()
+}
+
 /// Every path with the methods that the document gives it.
 fn described(document: &Value) -> BTreeMap<String, BTreeSet<String>> {
     let paths = document["paths"].as_object().expect("there are paths");
+    let awaited = awaited();
     let methods = |calls: &Value| {
         let calls = calls.as_object().expect("a path has calls").keys();
         let upper = calls.map(|name| name.to_ascii_uppercase());
@@ -40,6 +50,7 @@ fn described(document: &Value) -> BTreeMap<String, BTreeSet<String>> {
     };
     paths
         .iter()
+        .filter(|(path, _)| !awaited.contains(&path.as_str()))
         .map(|(path, calls)| (path.clone(), methods(calls)))
         .collect()
 }
@@ -244,6 +255,7 @@ fn the_daemon_does_what_it_says() {
         .command(&program)
         .args(["--config-file", "schemathesis.toml", "run", "--url", &url])
         .arg(&served)
+        .args(awaited().iter().flat_map(|path| ["--exclude-path", path]))
         .current_dir(&folder)
         .env("JOBTOP_URL", &url)
         .env("JOBTOP_LOGGED", logged)
@@ -265,8 +277,12 @@ fn the_daemon_does_what_it_says() {
     let seen: BTreeMap<String, u64> = serde_json::from_str(&seen).expect("counts of answers");
     for (path, methods) in described(&document()) {
         for method in methods {
-            // A WebSocket is not among what schemathesis speaks.
-            let well = if path == "/progress" { "426" } else { "2" };
+            let well = match &*path {
+                // A WebSocket is not among what schemathesis speaks, nor a Unix socket.
+                "/progress" => "426",
+                path if path.starts_with("/api/tokens") => "403",
+                _ => "2",
+            };
             let call = format!("{method} {path} {well}");
             let went = seen.keys().any(|answer| answer.starts_with(&call));
             assert!(went, "never {call}: {seen:#?}");
