@@ -15,6 +15,7 @@ mod logs;
 mod manuals;
 mod network;
 mod observe;
+mod openapi;
 mod pipe;
 mod pipelines;
 mod producers;

@@ -6,7 +6,7 @@ use std::fs;
 use jobtop_e2e::bins::{self, workspace};
 use jobtop_e2e::home::Home;
 
-fn page(name: &str) -> String {
+pub(crate) fn page(name: &str) -> String {
     let path = workspace().join("man").join(name);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
@@ -125,19 +125,29 @@ fn pages_and_helps_know_the_same_options_and_commands() {
     }
 }
 
-#[test]
-fn the_protocol_s_page_names_every_error_code() {
+/// Every code of an error answer, as the source has them.
+pub(crate) fn codes() -> Vec<String> {
     let source =
         fs::read_to_string(workspace().join("shared/core/src/job/refusal.rs")).expect("the codes");
-    let words: Vec<&str> = source
+    let words: Vec<String> = source
         .lines()
         .skip_while(|line| !line.contains("fn word("))
         .take_while(|line| !line.contains("fn http("))
         .filter_map(|line| line.split_once("=> \"")?.1.split('"').next())
+        .map(str::to_owned)
         .collect();
     assert!(words.len() > 20, "the way of looking finds nothing");
+    words
+}
+
+#[test]
+fn the_protocol_s_page_names_every_error_code() {
+    let words = codes();
     let text = page("jobtop-protocol.7");
-    let missing: Vec<_> = words.iter().filter(|word| !text.contains(**word)).collect();
+    let missing: Vec<_> = words
+        .iter()
+        .filter(|word| !text.contains(word.as_str()))
+        .collect();
     assert!(
         missing.is_empty(),
         "jobtop-protocol.7 does not say: {missing:?}"

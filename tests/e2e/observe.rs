@@ -405,7 +405,7 @@ fn python() -> String {
 }
 
 /// Whether a program is there and does that; where not, the reason is shown.
-fn is_here(program: &str, args: &[&str]) -> bool {
+pub(crate) fn is_here(program: &str, args: &[&str]) -> bool {
     let why = match Command::new(program).args(args).output() {
         Ok(output) if output.status.success() => return true,
         Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),

@@ -233,7 +233,7 @@ async fn answer(
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(
             ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("Location, Retry-After"),
+            HeaderValue::from_static("Location, Retry-After, jobtop-log-next, jobtop-log-ended"),
         );
         headers.append(VARY, HeaderValue::from_static("Origin"));
     }

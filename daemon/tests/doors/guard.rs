@@ -91,6 +91,11 @@ fn a_welcome_page_may_read_and_ask() {
         assert_eq!(reply.status, status);
         assert_eq!(reply.header("access-control-allow-origin"), Some(ORIGIN));
         assert_eq!(reply.header("vary"), Some("Origin"));
+        // Without the last two a page could not go on with a log.
+        assert_eq!(
+            reply.header("access-control-expose-headers"),
+            Some("Location, Retry-After, jobtop-log-next, jobtop-log-ended")
+        );
     }
     let asks = [
         origin,

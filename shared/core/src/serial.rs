@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::str::FromStr;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Unexpected, Visitor};
 use serde::ser::Serializer;
 
 /// A `T` that was an object. A derived struct would also take a list of its fields' values, which nobody means.
@@ -36,6 +36,58 @@ where
     T: Deserialize<'de>,
 {
     Ok(Option::<Object<T>>::deserialize(d)?.map(|object| object.0))
+}
+
+/// A whole number that has bounds.
+pub(crate) trait Whole: TryFrom<i64> {
+    /// What is needed, in words.
+    const FORM: &'static str;
+}
+
+impl Whole for i32 {
+    const FORM: &'static str = "a whole number from -2147483648 to 2147483647";
+}
+
+impl Whole for u32 {
+    const FORM: &'static str = "a whole number from 0 to 4294967295";
+}
+
+/// An optional whole number, for `deserialize_with`. `10.0` is 10: some languages know only one kind of number.
+pub(crate) fn whole<'de, D: Deserializer<'de>, T: Whole>(d: D) -> Result<Option<T>, D::Error> {
+    struct Number<T>(PhantomData<T>);
+    impl<T: Whole> Visitor<'_> for Number<T> {
+        type Value = Option<T>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(T::FORM)
+        }
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_i64<E: Error>(self, v: i64) -> Result<Self::Value, E> {
+            let wrong = |_| E::invalid_value(Unexpected::Signed(v), &self);
+            T::try_from(v).map(Some).map_err(wrong)
+        }
+        fn visit_u64<E: Error>(self, v: u64) -> Result<Self::Value, E> {
+            match i64::try_from(v) {
+                Ok(v) => self.visit_i64(v),
+                Err(_) => Err(E::invalid_value(Unexpected::Unsigned(v), &self)),
+            }
+        }
+        fn visit_f64<E: Error>(self, v: f64) -> Result<Self::Value, E> {
+            if v.fract() == 0.0 && v.abs() <= EXACT {
+                self.visit_i64(v as i64)
+            } else {
+                Err(E::invalid_value(Unexpected::Float(v), &self))
+            }
+        }
+    }
+    d.deserialize_any(Number(PhantomData))
+}
+
+/// The same where there must be one.
+pub(crate) fn whole_needed<'de, D: Deserializer<'de>, T: Whole>(d: D) -> Result<T, D::Error> {
+    let null = || D::Error::invalid_type(Unexpected::Unit, &T::FORM);
+    whole(d)?.ok_or_else(null)
 }
 
 /// Whole numbers up to here are exact in an `f64`.
@@ -90,7 +142,7 @@ where
         f.write_str(self.what)
     }
 
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
         text.parse().map_err(E::custom)
     }
 }

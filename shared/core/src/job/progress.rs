@@ -142,7 +142,7 @@ pub fn count<'de, D: Deserializer<'de>>(d: D) -> Result<Option<u64>, D::Error> {
 
 /// `10.0` as 10: some languages know only one kind of number.
 fn whole(v: f64) -> Option<u64> {
-    (v >= 0.0 && v.fract() == 0.0 && v <= 9_007_199_254_740_992.0).then_some(v as u64)
+    (v >= 0.0 && v.fract() == 0.0 && v < 18_446_744_073_709_551_616.0).then_some(v as u64)
 }
 
 /// Makes step names fit to keep: cleaned, cut, at least one, at most [`MAX_STEPS`].

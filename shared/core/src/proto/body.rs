@@ -11,7 +11,7 @@ use crate::job::control::Capabilities;
 use crate::job::progress::count;
 use crate::job::status::Status;
 use crate::proto::view::View;
-use crate::serial::object;
+use crate::serial::{object, whole, whole_needed};
 use crate::time::Timestamp;
 
 /// `POST /api/jobs`: a job to be created.
@@ -34,7 +34,11 @@ pub struct NewJob {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<Config>,
     /// Higher goes first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "whole",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub priority: Option<i32>,
     /// `default` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,7 +97,11 @@ pub struct NewJob {
     )]
     pub after: Vec<String>,
     /// How many times more it is tried when it fails.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "whole",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub retries: Option<u32>,
 }
 
@@ -191,10 +199,18 @@ pub struct FailBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suggestion: Option<Arc<str>>,
     /// The process's exit code.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "whole",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub exit_code: Option<i32>,
     /// The signal that ended the process.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "whole",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub signal: Option<i32>,
     /// The last lines of its output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -215,6 +231,7 @@ pub struct ActBody {
 #[serde(rename_all = "camelCase")]
 pub struct PriorityBody {
     /// Higher goes first.
+    #[serde(deserialize_with = "whole_needed")]
     pub priority: i32,
 }
 
@@ -287,7 +304,7 @@ pub struct QueueBody {
     reason = "absent, null and a number are three things here"
 )]
 fn given<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Option<u32>>, D::Error> {
-    Option::<u32>::deserialize(d).map(Some)
+    whole(d).map(Some)
 }
 
 /// `GET /api/jobs`: the live set, or what changed of it.
@@ -327,6 +344,29 @@ pub struct Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_fraction_of_nothing() {
+        let new = r#"{"type":"a","priority":-3.0,"retries":2.0,"totalItems":1e17}"#;
+        let new: NewJob = serde_json::from_str(new).unwrap();
+        assert_eq!((new.priority, new.retries), (Some(-3), Some(2)));
+        assert_eq!(new.total_items, Some(100_000_000_000_000_000));
+        let fail: FailBody =
+            serde_json::from_str(r#"{"error":"e","exitCode":1.0,"signal":null}"#).unwrap();
+        assert_eq!((fail.exit_code, fail.signal), (Some(1), None));
+        for (slots, read) in [("4.0", Some(4)), ("null", None)] {
+            let queue: QueueBody = serde_json::from_str(&format!("{{\"slots\":{slots}}}")).unwrap();
+            assert_eq!(queue.slots, Some(read));
+        }
+        let priority = |text: &str| {
+            let body = format!("{{\"priority\":{text}}}");
+            serde_json::from_str::<PriorityBody>(&body).map(|body| body.priority)
+        };
+        assert_eq!(priority("7.0").unwrap(), 7);
+        for wrong in ["null", "7.5", "2147483648", "1e300", "\"7\""] {
+            assert!(priority(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn the_digest_is_of_what_is_asked() {

@@ -321,7 +321,7 @@ mod flat {
     use crate::job::progress::count;
     use crate::job::status::Status;
     use crate::proto::body::{CapabilitiesGiven, one_or_more};
-    use crate::serial::object;
+    use crate::serial::{object, whole};
     use crate::time::Timestamp;
 
     #[derive(Deserialize)]
@@ -332,6 +332,7 @@ mod flat {
         user_id: Option<UserId>,
         steps: Option<Vec<Arc<str>>>,
         config: Option<Config>,
+        #[serde(default, deserialize_with = "whole")]
         priority: Option<i32>,
         queue: Option<Arc<str>>,
         tags: Option<Vec<Arc<str>>>,
@@ -349,6 +350,7 @@ mod flat {
         command: Option<NewCommand>,
         #[serde(default, deserialize_with = "one_or_more")]
         after: Vec<String>,
+        #[serde(default, deserialize_with = "whole")]
         retries: Option<u32>,
         started_at: Option<Timestamp>,
     }

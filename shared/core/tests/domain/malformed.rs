@@ -219,7 +219,7 @@ const FRAMES: &[(&str, Code)] = &[
         Code::Invalid,
     ),
     (
-        "{\"type\":\"set_priority\",\"jobId\":\"job_1\",\"priority\":1.0}",
+        "{\"type\":\"set_priority\",\"jobId\":\"job_1\",\"priority\":1.5}",
         Code::Invalid,
     ),
     (
@@ -241,7 +241,7 @@ const FRAMES: &[(&str, Code)] = &[
     ("{\"type\":\"fail_job\",\"jobId\":\"job_1\"}", Code::Invalid),
     ("{\"type\":\"fail_job\",\"error\":\"x\"}", Code::Invalid),
     (
-        "{\"type\":\"fail_job\",\"jobId\":\"job_1\",\"error\":\"x\",\"exitCode\":1e3}",
+        "{\"type\":\"fail_job\",\"jobId\":\"job_1\",\"error\":\"x\",\"exitCode\":1e10}",
         Code::Invalid,
     ),
     (
