@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod activation;
 mod auth;
 pub mod check;
 mod cli;
@@ -46,8 +47,14 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(if help_or_mistake.use_stderr() { 2 } else { 0 });
         }
     };
+    // Before there are threads.
+    let passed = activation::Passed::take();
     logging::begin();
-    match config::Settings::new(cli, prefix(&args)).and_then(supervise::run) {
+    let ended = passed.and_then(|passed| {
+        let settings = config::Settings::new(cli, prefix(&args), &passed)?;
+        supervise::run(settings, passed)
+    });
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = writeln!(

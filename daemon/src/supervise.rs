@@ -1,6 +1,7 @@
 //! Wires the rooms of the daemon with bounded channels, starts their tasks, and sees them to their end: the only one
 //! that spawns long tasks. A task that ends unasked takes the daemon down with it, rather than leave it half alive.
 
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -14,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
+use crate::activation::Passed;
 use crate::auth::{self, Doorkeeper};
 use crate::check;
 use crate::clock::Clock;
@@ -42,7 +44,7 @@ const GOING_DOWN: Duration = Duration::from_millis(4_800);
 const FILES: u64 = 16_384;
 
 /// Runs the daemon until a signal ends it.
-pub(crate) fn run(settings: Settings) -> Result<(), Failure> {
+pub(crate) fn run(settings: Settings, passed: Passed) -> Result<(), Failure> {
     more_files();
     let clock = Clock::new();
     folder::secure(
@@ -70,15 +72,20 @@ pub(crate) fn run(settings: Settings) -> Result<(), Failure> {
             doing: "start threads",
             source,
         })?;
-    let ended = runtime.block_on(serve(settings, opened, clock));
+    let ended = runtime.block_on(serve(settings, passed, opened, clock));
     // Whatever still hangs by now is not waited for.
     runtime.shutdown_background();
     ended
 }
 
-async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), Failure> {
+async fn serve(
+    settings: Settings,
+    passed: Passed,
+    opened: Opened,
+    clock: Clock,
+) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
-    let doors = Doors::open(&settings)?;
+    let doors = Doors::open(&settings, passed)?;
     let Opened {
         jobs,
         epoch,
@@ -156,7 +163,7 @@ async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), F
     let mut runners = JoinSet::new();
     runners.spawn(starter.run(launches));
     runners.spawn(sweep::run(logs, known));
-    say_ready(&settings.socket.path, &doors.ports);
+    say_ready(&doors.served);
     sdnotify::tell(State::Ready);
     tracing::info!(epoch, "serving");
 
@@ -224,27 +231,52 @@ async fn serve(settings: Settings, opened: Opened, clock: Clock) -> Result<(), F
 struct Doors {
     list: Vec<Door>,
     ports: Vec<std::net::SocketAddr>,
-    _file: socket::SocketFile,
+    /// All of it in words: `unix:PATH http://ADDR`.
+    served: OsString,
+    /// None where the socket is the service manager's.
+    _file: Option<socket::SocketFile>,
 }
 
 impl Doors {
-    fn open(settings: &Settings) -> Result<Self, Failure> {
+    fn open(settings: &Settings, mut passed: Passed) -> Result<Self, Failure> {
         let path = &settings.socket.path;
-        let folder = path.parent().unwrap_or_else(|| Path::new("/"));
-        folder::secure(&settings.socket, folder, Closed::ToAll)?;
+        let is_ours = passed.paths().next().is_none();
+        if is_ours {
+            let folder = path.parent().unwrap_or_else(|| Path::new("/"));
+            let closed = if settings.socket_mode.is_open() {
+                Closed::Passable
+            } else {
+                Closed::ToAll
+            };
+            folder::secure(&settings.socket, folder, closed)?;
+        }
         // Ports before the socket: a port in use leaves no trace.
         let mut list = Vec::new();
         let mut ports = Vec::new();
         for addr in &settings.listen {
-            let (listener, addr) = socket::tcp(*addr)?;
+            let (listener, addr) = match passed.tcp(*addr) {
+                Some(listener) => (listener?, *addr),
+                None => socket::tcp(*addr)?,
+            };
             list.push(Door::Tcp(listener));
             ports.push(addr);
         }
-        let (listener, file) = socket::unix(path)?;
-        list.push(Door::Unix(listener));
+        let (unix, file) = if is_ours {
+            let (listener, file) = socket::unix(path, settings.socket_mode)?;
+            (vec![(listener, path.clone())], Some(file))
+        } else {
+            (passed.unix()?, None)
+        };
+        let mut served = Vec::new();
+        for (listener, path) in unix {
+            list.push(Door::Unix(listener));
+            served.push([OsStr::new("unix:"), path.as_os_str()].join(OsStr::new("")));
+        }
+        served.extend(ports.iter().map(|addr| format!("http://{addr}").into()));
         Ok(Self {
             list,
             ports,
+            served: served.join(OsStr::new(" ")),
             _file: file,
         })
     }
@@ -316,12 +348,9 @@ fn ignored(status: &str, signal: u32) -> bool {
 }
 
 /// The one line on stdout. Whoever started us may be gone already; that is no reason not to serve.
-fn say_ready(socket: &Path, ports: &[std::net::SocketAddr]) {
-    let mut line = b"ready unix:".to_vec();
-    line.extend_from_slice(socket.as_os_str().as_bytes());
-    for addr in ports {
-        line.extend_from_slice(format!(" http://{addr}").as_bytes());
-    }
+fn say_ready(served: &OsStr) {
+    let mut line = b"ready ".to_vec();
+    line.extend_from_slice(served.as_bytes());
     line.push(b'\n');
     let mut stdout = std::io::stdout();
     let _ = stdout.write_all(&line).and_then(|()| stdout.flush());

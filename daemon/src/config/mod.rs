@@ -3,8 +3,10 @@
 mod address;
 mod duration;
 mod file;
+mod mode;
+mod service;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,15 +17,19 @@ use jobtop_core::paths;
 use jobtop_core::policy::{Limits, Times};
 use jobtop_core::queue::Policy;
 
+use crate::activation::Passed;
 use crate::cli::{Auth, Cli};
 use crate::exit::Failure;
 use file::Commands;
+pub(crate) use mode::Mode;
 
 /// Everything that can be chosen, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Settings {
     /// The Unix socket.
     pub(crate) socket: Place,
+    /// Who may connect to it.
+    pub(crate) socket_mode: Mode,
     /// The folder of the store.
     pub(crate) data_dir: Place,
     /// Where to listen on TCP.
@@ -57,21 +63,39 @@ pub(crate) struct Place {
 
 impl Settings {
     /// Reads the file, lays flags and environment over it, and checks what comes out.
-    pub(crate) fn new(cli: Cli, prefix: Vec<OsString>) -> Result<Self, Failure> {
+    ///
+    /// Sockets that were passed are judged like those that are asked for here, and a Unix socket takes the place of our own.
+    pub(crate) fn new(
+        mut cli: Cli,
+        prefix: Vec<OsString>,
+        passed: &Passed,
+    ) -> Result<Self, Failure> {
         let dirs = BaseDirs::new();
-        let file = match (&cli.config, &dirs) {
+        let service = service::Folders::given();
+        let folder = service.configuration.or_else(|| {
+            let dirs = dirs.as_ref()?;
+            Some(dirs.config_dir().join("jobtop"))
+        });
+        let mut file = match (&cli.config, folder) {
             (Some(path), _) => file::read(path, true)?,
-            (None, Some(dirs)) => file::read(
-                &dirs.config_dir().join("jobtop").join("jobtopd.toml"),
-                false,
-            )?,
+            (None, Some(folder)) => file::read(&folder.join("jobtopd.toml"), false)?,
             (None, None) => file::Checked::default(),
         };
-        let state = dirs
-            .as_ref()
-            .and_then(|dirs| dirs.state_dir().map(|state| state.join("jobtop")));
+        if !cli.listen.is_empty() {
+            cli.listen
+                .extend(passed.addresses().map(|addr| addr.to_string()));
+        }
+        file.listen.extend(passed.addresses());
+        cli.socket = passed.paths().next().cloned().or(cli.socket);
+        let state = service.state.or_else(|| {
+            let state = dirs.as_ref()?.state_dir()?;
+            Some(state.join("jobtop"))
+        });
         let runtime = dirs.as_ref().and_then(BaseDirs::runtime_dir);
-        let settings = Self::lay_over(cli, file, state.as_deref(), runtime)?;
+        let mut settings = Self::lay_over(cli, file, state.as_deref(), runtime)?;
+        if let Some(runtime) = service.runtime.filter(|_| settings.socket.default) {
+            settings.socket.path = runtime.join("jobtopd.sock");
+        }
         Ok(Self { prefix, ..settings })
     }
 
@@ -89,10 +113,13 @@ impl Settings {
                 hint: duration::HINT.to_owned(),
             })?;
         }
-        let listen = match given(&cli.listen) {
+        let mut listen = match given(&cli.listen) {
             Some(given) => each("--listen", given, address::listen)?,
             None => file.listen,
         };
+        // What is passed may be named too.
+        let mut seen = HashSet::new();
+        listen.retain(|addr| addr.port() == 0 || seen.insert(*addr));
         let data_dir = place(cli.data_dir.or(file.data_dir), || state.map(paths::data))?;
         let settings = Self {
             commands: match file.commands {
@@ -103,6 +130,7 @@ impl Settings {
             },
             prefix: Vec::new(),
             queues: file.queues,
+            socket_mode: file.socket_mode,
             socket: place(cli.socket.or(file.socket), || {
                 state.map(|state| paths::socket(runtime, state))
             })?,

@@ -93,3 +93,20 @@ fn a_flag_wins_over_the_file() {
     );
     assert!(matches!(lay(&["--auth", "token"]), Err(Failure::NoTokens)));
 }
+
+#[test]
+fn a_port_that_is_named_twice_is_one() {
+    let listen = settings(&[
+        "--auth",
+        "none",
+        "--listen",
+        "127.0.0.1:1,[::1]:0",
+        "--listen",
+        "127.0.0.1:1,[::1]:0",
+    ])
+    .unwrap()
+    .listen;
+    let said: Vec<String> = listen.iter().map(ToString::to_string).collect();
+    // Port 0 is another one each time.
+    assert_eq!(said, ["127.0.0.1:1", "[::1]:0", "[::1]:0"]);
+}
