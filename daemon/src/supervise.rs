@@ -21,7 +21,7 @@ use crate::check;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::engine::handle::{Handle, INBOX};
-use crate::engine::{self, Board, Wiring, queues};
+use crate::engine::{self, Board, Pulse, Wiring, queues};
 use crate::exit::Failure;
 use crate::feed::hub::Hub;
 use crate::feed::session::Shared;
@@ -140,6 +140,10 @@ async fn serve(
         health: writer.health(),
         clock,
         alive: auth::lives,
+        pulse: sdnotify::watchdog().map(|every| Pulse {
+            every,
+            beat: || sdnotify::tell(State::Alive),
+        }),
     };
     let known = {
         let shared = shared.clone();
@@ -164,7 +168,7 @@ async fn serve(
     runners.spawn(starter.run(launches));
     runners.spawn(sweep::run(logs, known));
     say_ready(&doors.served);
-    sdnotify::tell(State::Ready);
+    sdnotify::tell(State::Ready(&doors.served));
     tracing::info!(epoch, "serving");
 
     // All arms are cancel-safe.
@@ -328,9 +332,11 @@ impl Signals {
             if self.at_terminal {
                 return "SIGHUP";
             }
+            sdnotify::tell(State::Reloading);
             tracing::warn!(
                 "SIGHUP: nothing is read anew; restart the daemon to have it take a changed configuration"
             );
+            sdnotify::tell(State::Reloaded);
         }
     }
 }
