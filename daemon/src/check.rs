@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+use crate::activation::Names;
 use crate::cli::Cli;
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -45,11 +46,12 @@ pub fn run(options: &[OsString], rebuild: bool) -> Result<Looked, Unchecked> {
         hint: "See jobtop daemon check --help.".to_owned(),
         is_in_use: false,
     })?;
-    let settings = Settings::new(cli, Vec::new()).map_err(|failure| Unchecked {
-        hint: failure.hint(),
-        message: failure.to_string(),
-        is_in_use: false,
-    })?;
+    let settings =
+        Settings::new(cli, Vec::new(), &Names::default()).map_err(|failure| Unchecked {
+            hint: failure.hint(),
+            message: failure.to_string(),
+            is_in_use: false,
+        })?;
     let kept = kept(&settings);
     let data_dir = settings.data_dir.path;
     let refused = |error: OpenError| Unchecked {

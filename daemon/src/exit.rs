@@ -69,6 +69,14 @@ pub(crate) enum Failure {
     /// Something that is no socket lies where the socket should be.
     #[error("{} exists and is not a socket", .0.display())]
     NotASocket(PathBuf),
+    /// A socket that the service manager passed can't be served.
+    #[error("socket {number} of those that were passed can't be served: {why}")]
+    Passed {
+        /// Which of them, from 1 on.
+        number: usize,
+        /// Why not.
+        why: String,
+    },
     /// The socket can't be made.
     #[error("cannot listen on {path}: {source}", path = path.display())]
     Socket {
@@ -131,11 +139,17 @@ impl Failure {
             }
             Self::InTheClear(addr) => format!("Use --listen https://{addr}"),
             Self::OpenToTheWorld(addr) => {
-                format!("Use --listen 127.0.0.1:{}", addr.port())
+                format!(
+                    "Use --listen 127.0.0.1:{port}, or ListenStream=127.0.0.1:{port} in a socket unit",
+                    port = addr.port()
+                )
             }
             Self::NoHome => "Set HOME, or give --data-dir and --socket".to_owned(),
             Self::SocketInUse(_) => {
                 "Use that one, stop it with `jobtop daemon stop`, or choose another --socket and --data-dir".to_owned()
+            }
+            Self::Passed { .. } => {
+                "Have the socket unit listen with ListenStream= on paths and TCP ports, without Accept=yes".to_owned()
             }
             Self::NotASocket(_) => "Move it away, or choose another --socket".to_owned(),
             Self::Socket { .. } => {
@@ -163,6 +177,7 @@ impl Failure {
             | Self::ConfigUnreadable { .. }
             | Self::Certificate { .. }
             | Self::InTheClear(_)
+            | Self::Passed { .. }
             | Self::OpenToTheWorld(_) => ExitCode::from(2),
             Self::NoHome
             | Self::Folder { .. }

@@ -16,20 +16,40 @@ pub(crate) enum Closed {
     ToAll,
     /// Nobody else may change it: what lies in it is closed by itself.
     ToWriters,
+    /// The same, and others may pass through it: what lies in it is for them too.
+    Passable,
 }
 
 impl Closed {
     const fn forbidden(self) -> u32 {
         match self {
             Self::ToAll => 0o077,
-            Self::ToWriters => 0o022,
+            Self::ToWriters | Self::Passable => 0o022,
         }
+    }
+
+    /// The mode of a folder that is ours to make.
+    const fn mode(self) -> u32 {
+        match self {
+            Self::ToAll | Self::ToWriters => 0o700,
+            Self::Passable => 0o711,
+        }
+    }
+
+    /// Whether a folder of that mode lets others do what they should, and no more.
+    const fn suits(self, mode: u32) -> bool {
+        let passable = match self {
+            Self::ToAll | Self::ToWriters => true,
+            Self::Passable => mode & 0o011 == 0o011,
+        };
+        passable && mode & self.forbidden() == 0
     }
 }
 
 /// Makes the folder if it is not there, and checks it. One at its default place is ours to close; one that somebody
 /// chose is refused as long as it is open, because closing it could take something away from others.
 pub(crate) fn secure(place: &Place, path: &Path, closed: Closed) -> Result<(), Failure> {
+    let is_new = !path.exists();
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -44,18 +64,23 @@ pub(crate) fn secure(place: &Place, path: &Path, closed: Closed) -> Result<(), F
             hint: "Choose a folder of this account".to_owned(),
         });
     }
-    if found.mode() & closed.forbidden() == 0 {
+    if closed.suits(found.mode()) {
         return Ok(());
     }
-    if place.default {
-        return fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+    if place.default || is_new {
+        return fs::set_permissions(path, fs::Permissions::from_mode(closed.mode()))
             .map_err(|error| cannot("close", path, &error));
+    }
+    if found.mode() & closed.forbidden() == 0 {
+        // Whoever made it has closed it to more than is asked, and may mean it.
+        return Ok(());
     }
     Err(Failure::Folder {
         path: path.to_owned(),
         why: format!("others may use it (mode {:04o})", found.mode() & 0o7777),
         hint: format!(
-            "Close it with `chmod 700 {}`, or choose another folder",
+            "Close it with `chmod {:o} {}`, or choose another folder",
+            closed.mode(),
             path.display()
         ),
     })
@@ -111,6 +136,7 @@ mod tests {
         make("readable", 0o755);
         make("writable", 0o770);
         make("sticky", 0o1777);
+        make("passable", 0o711);
         symlink(at("closed"), at("link")).unwrap();
         symlink(at("nowhere"), at("dangling")).unwrap();
         fs::write(at("file"), "").unwrap();
@@ -133,6 +159,14 @@ mod tests {
                 Closed::ToAll,
                 Some("others may use it (mode 1777)"),
             ),
+            ("passable", Closed::Passable, None),
+            ("closed", Closed::Passable, None),
+            ("open/to/others", Closed::Passable, None),
+            (
+                "writable",
+                Closed::Passable,
+                Some("others may use it (mode 0770)"),
+            ),
             ("link", Closed::ToWriters, Some("it is a symbolic link")),
             ("dangling", Closed::ToWriters, Some("could not make it")),
             ("file", Closed::ToWriters, Some("could not make it")),
@@ -147,9 +181,13 @@ mod tests {
         }
         let mode = |name: &str| fs::metadata(at(name)).unwrap().mode() & 0o777;
         assert_eq!(mode("new/and/deeper"), 0o700);
+        assert_eq!(mode("open/to/others"), 0o711);
+        assert_eq!(mode("closed"), 0o700);
         // The default place is closed; a chosen one was left as it was.
         assert_eq!(mode("readable"), 0o755);
         secure(&place(true), &at("readable"), Closed::ToAll).unwrap();
         assert_eq!(mode("readable"), 0o700);
+        secure(&place(true), &at("readable"), Closed::Passable).unwrap();
+        assert_eq!(mode("readable"), 0o711);
     }
 }

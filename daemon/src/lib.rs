@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod activation;
 mod auth;
 pub mod check;
 mod cli;
@@ -48,10 +49,16 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(if help_or_mistake.use_stderr() { 2 } else { 0 });
         }
     };
+    // Before there are threads.
+    let passed = activation::Passed::take();
     logging::begin();
     let prefix = prefix(&args);
-    let read = move || config::Settings::new(cli.clone(), prefix.clone());
-    match read().and_then(|settings| supervise::run(settings, &read)) {
+    let ended = passed.and_then(|passed| {
+        let names = passed.names();
+        let read = || config::Settings::new(cli.clone(), prefix.clone(), &names);
+        supervise::run(read()?, passed, &read)
+    });
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = writeln!(

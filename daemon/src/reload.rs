@@ -27,6 +27,7 @@ pub(crate) fn compare(
         }
     };
     look("socket", read.socket != now.socket);
+    look("socket_mode", read.socket_mode != now.socket_mode);
     look("data_dir", read.data_dir != now.data_dir);
     look("listen", read.listen != now.listen);
     look("auth", read.auth != now.auth);
@@ -96,7 +97,7 @@ mod tests {
             args,
         ];
         let cli = crate::cli::Cli::try_parse_from(args.concat()).unwrap();
-        Settings::new(cli, Vec::new()).unwrap()
+        Settings::new(cli, Vec::new(), &crate::activation::Names::default()).unwrap()
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Wires the rooms of the daemon with bounded channels, starts their tasks, and sees them to their end: the only one
 //! that spawns long tasks. A task that ends unasked takes the daemon down with it, rather than leave it half alive.
 
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
@@ -15,13 +16,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
+use crate::activation::Passed;
 use crate::auth::{self, Doorkeeper, Strangers, Tokens};
 use crate::check;
 use crate::cli::Auth;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::engine::handle::{Handle, INBOX};
-use crate::engine::{self, Board, Wiring, queues};
+use crate::engine::{self, Board, Pulse, Wiring, queues};
 use crate::exit::Failure;
 use crate::feed::hub::Hub;
 use crate::feed::pace::Pace;
@@ -52,6 +54,7 @@ const FILES: u64 = 16_384;
 /// On SIGHUP the settings are read once more, and what can change while it serves does.
 pub(crate) fn run(
     settings: Settings,
+    passed: Passed,
     read: &dyn Fn() -> Result<Settings, Failure>,
 ) -> Result<(), Failure> {
     more_files();
@@ -81,7 +84,7 @@ pub(crate) fn run(
             doing: "start threads",
             source,
         })?;
-    let ended = runtime.block_on(serve(settings, read, opened, clock));
+    let ended = runtime.block_on(serve(settings, (passed, read), opened, clock));
     // Whatever still hangs by now is not waited for.
     runtime.shutdown_background();
     ended
@@ -89,12 +92,12 @@ pub(crate) fn run(
 
 async fn serve(
     mut settings: Settings,
-    read: &dyn Fn() -> Result<Settings, Failure>,
+    (passed, read): (Passed, &dyn Fn() -> Result<Settings, Failure>),
     opened: Opened,
     clock: Clock,
 ) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
-    let doors = Doors::open(&settings)?;
+    let doors = Doors::open(&settings, passed)?;
     let Opened {
         jobs,
         epoch,
@@ -153,6 +156,10 @@ async fn serve(
         health: writer.health(),
         clock,
         alive: auth::lives,
+        pulse: sdnotify::watchdog().map(|every| Pulse {
+            every,
+            beat: || sdnotify::tell(State::Alive),
+        }),
     };
     let known = {
         let shared = shared.clone();
@@ -203,8 +210,8 @@ async fn serve(
     let mut runners = JoinSet::new();
     runners.spawn(starter.run(launches));
     runners.spawn(sweep::run(logs, known));
-    say_ready(&settings.socket.path, &doors.ports);
-    sdnotify::tell(State::Ready);
+    say_ready(&doors.served);
+    sdnotify::tell(State::Ready(&doors.served));
     tracing::info!(epoch, "serving");
 
     // All arms are cancel-safe.
@@ -212,12 +219,14 @@ async fn serve(
         tokio::select! {
             heard = signals.next() => match heard {
                 Heard::Reload => {
+                    sdnotify::tell(State::Reloading);
                     let changed = reload::compare(&settings, read);
                     if let Some(new) = reload::apply(changed, tls.as_deref()) {
                         switch_feed.send_replace(new.feed);
                         site.set_guard(guard(&new, &addresses, tls.as_deref()));
                         settings = new;
                     }
+                    sdnotify::tell(State::Reloaded);
                 }
                 Heard::End(name) => {
                     tracing::info!("{name}: going down");
@@ -285,14 +294,25 @@ struct Doors {
     list: Vec<Door>,
     ports: Vec<Port>,
     tls: Option<Arc<Tls>>,
-    _file: socket::SocketFile,
+    /// All of it in words: `unix:PATH http://ADDR`.
+    served: OsString,
+    /// None where the socket is the service manager's.
+    _file: Option<socket::SocketFile>,
 }
 
 impl Doors {
-    fn open(settings: &Settings) -> Result<Self, Failure> {
+    fn open(settings: &Settings, mut passed: Passed) -> Result<Self, Failure> {
         let path = &settings.socket.path;
-        let folder = path.parent().unwrap_or_else(|| Path::new("/"));
-        folder::secure(&settings.socket, folder, Closed::ToAll)?;
+        let is_ours = passed.names().unix.is_none();
+        if is_ours {
+            let folder = path.parent().unwrap_or_else(|| Path::new("/"));
+            let closed = if settings.socket_mode.is_open() {
+                Closed::Passable
+            } else {
+                Closed::ToAll
+            };
+            folder::secure(&settings.socket, folder, closed)?;
+        }
         // Ports before the socket: a port in use leaves no trace.
         let mut list = Vec::new();
         let mut ports = Vec::new();
@@ -309,7 +329,10 @@ impl Doors {
             None
         };
         for listen in &settings.listen {
-            let (listener, addr) = socket::tcp(listen.addr)?;
+            let (listener, addr) = match passed.tcp(listen.addr) {
+                Some(listener) => (listener?, listen.addr),
+                None => socket::tcp(listen.addr)?,
+            };
             let tls = tls.clone().filter(|_| settings.speaks_tls(*listen));
             ports.push(Port {
                 addr,
@@ -317,12 +340,23 @@ impl Doors {
             });
             list.push(Door::Tcp(listener, tls));
         }
-        let (listener, file) = socket::unix(path)?;
-        list.push(Door::Unix(listener));
+        let (unix, file) = if is_ours {
+            let (listener, file) = socket::unix(path, settings.socket_mode)?;
+            (vec![(listener, path.clone())], Some(file))
+        } else {
+            (passed.unix()?, None)
+        };
+        let mut served = Vec::new();
+        for (listener, path) in unix {
+            list.push(Door::Unix(listener));
+            served.push([OsStr::new("unix:"), path.as_os_str()].join(OsStr::new("")));
+        }
+        served.extend(ports.iter().map(|port| OsString::from(port.url())));
         Ok(Self {
             list,
             ports,
             tls,
+            served: served.join(OsStr::new(" ")),
             _file: file,
         })
     }
@@ -450,12 +484,9 @@ fn ignored(status: &str, signal: u32) -> bool {
 }
 
 /// The one line on stdout. Whoever started us may be gone already; that is no reason not to serve.
-fn say_ready(socket: &Path, ports: &[Port]) {
-    let mut line = b"ready unix:".to_vec();
-    line.extend_from_slice(socket.as_os_str().as_bytes());
-    for port in ports {
-        line.extend_from_slice(format!(" {}", port.url()).as_bytes());
-    }
+fn say_ready(served: &OsStr) {
+    let mut line = b"ready ".to_vec();
+    line.extend_from_slice(served.as_bytes());
     line.push(b'\n');
     let mut stdout = std::io::stdout();
     let _ = stdout.write_all(&line).and_then(|()| stdout.flush());

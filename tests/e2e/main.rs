@@ -1,6 +1,7 @@
 //! jobtop as its users meet it. One file a subject; every test has a home of its own and shares nothing.
 
 mod bad_input;
+mod booted;
 mod commands;
 mod crowds;
 mod feed;
@@ -30,6 +31,7 @@ mod seed_protocol;
 mod ssh;
 mod streams;
 mod submit;
+mod systemd;
 mod terminal;
 mod tidy;
 mod tls;

@@ -134,7 +134,7 @@ impl Home {
 }
 
 /// Variables that would change what the programs do.
-pub const SETTINGS: [&str; 8] = [
+pub const SETTINGS: [&str; 14] = [
     "JOBTOP_TARGET",
     "JOBTOP_TOKEN",
     "NO_COLOR",
@@ -143,6 +143,12 @@ pub const SETTINGS: [&str; 8] = [
     "CLICOLOR_FORCE",
     "RUST_LOG",
     "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "STATE_DIRECTORY",
+    "RUNTIME_DIRECTORY",
+    "CONFIGURATION_DIRECTORY",
 ];
 
 fn private() -> std::fs::Permissions {

@@ -17,6 +17,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::address::Listen;
+use super::mode::{self, Mode};
 use super::{address, duration};
 use crate::cli::Auth;
 use crate::exit::Failure;
@@ -28,6 +29,7 @@ const CANCEL_GRACE_MS: u64 = 10_000;
 #[derive(Debug)]
 pub(super) struct Checked {
     pub(super) socket: Option<PathBuf>,
+    pub(super) socket_mode: Mode,
     pub(super) data_dir: Option<PathBuf>,
     pub(super) listen: Vec<Listen>,
     pub(super) auth: Option<Auth>,
@@ -58,6 +60,7 @@ impl Default for Checked {
     fn default() -> Self {
         Self {
             socket: None,
+            socket_mode: Mode::default(),
             data_dir: None,
             listen: Vec::new(),
             auth: None,
@@ -81,6 +84,7 @@ impl Default for Checked {
 #[serde(deny_unknown_fields, default)]
 struct Raw {
     socket: Option<PathBuf>,
+    socket_mode: Option<Spanned<String>>,
     data_dir: Option<PathBuf>,
     listen: Vec<Spanned<String>>,
     auth: Option<Auth>,
@@ -225,6 +229,7 @@ fn check(text: &str, name: &str) -> Result<Checked, Failure> {
         tls_cert: raw.tls_cert,
         tls_key: raw.tls_key,
         socket: raw.socket,
+        socket_mode: page.mode(raw.socket_mode.as_ref())?,
         data_dir: raw.data_dir,
         auth: raw.auth,
         times,
@@ -289,6 +294,22 @@ impl Page<'_> {
             })?;
         }
         Ok(())
+    }
+
+    fn mode(&self, given: Option<&Spanned<String>>) -> Result<Mode, Failure> {
+        let Some(given) = given else {
+            return Ok(Mode::default());
+        };
+        Mode::read(given.get_ref()).ok_or_else(|| {
+            self.wrong(
+                Some(given.span()),
+                format!(
+                    "{:?} is no mode of a socket",
+                    text::clean_within(given.get_ref(), 60)
+                ),
+                mode::HINT.to_owned(),
+            )
+        })
     }
 
     fn count(
@@ -396,6 +417,11 @@ mod tests {
                 "[limits]\n\nbody_bytes = 3",
                 "f, line 3: 3 is out of range",
                 "Choose 1024 to",
+            ),
+            (
+                "socket_mode = \"0777\"",
+                "f, line 1: \"0777\" is no mode of a socket",
+                "\"0666\" for everybody",
             ),
             ("[limits]\nsubscriptions = -1", "f, line 2: ", ""),
         ] {

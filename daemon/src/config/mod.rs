@@ -3,8 +3,10 @@
 mod address;
 mod duration;
 mod file;
+mod mode;
+mod service;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,16 +17,20 @@ use jobtop_core::paths;
 use jobtop_core::policy::{Limits, Times};
 use jobtop_core::queue::Policy;
 
+use crate::activation::Names;
 use crate::cli::{Auth, Cli};
 use crate::exit::Failure;
 pub(crate) use address::Listen;
 use file::Commands;
+pub(crate) use mode::Mode;
 
 /// Everything that can be chosen, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Settings {
     /// The Unix socket.
     pub(crate) socket: Place,
+    /// Who may connect to it.
+    pub(crate) socket_mode: Mode,
     /// The folder of the store.
     pub(crate) data_dir: Place,
     /// Where to listen on TCP.
@@ -75,21 +81,42 @@ pub(crate) struct Place {
 
 impl Settings {
     /// Reads the file, lays flags and environment over it, and checks what comes out.
-    pub(crate) fn new(cli: Cli, prefix: Vec<OsString>) -> Result<Self, Failure> {
+    ///
+    /// Sockets that were passed are judged like those that are asked for here, and a Unix socket takes the place of our own.
+    pub(crate) fn new(
+        mut cli: Cli,
+        prefix: Vec<OsString>,
+        passed: &Names,
+    ) -> Result<Self, Failure> {
         let dirs = BaseDirs::new();
-        let file = match (&cli.config, &dirs) {
+        let service = service::Folders::given();
+        let folder = service.configuration.or_else(|| {
+            let dirs = dirs.as_ref()?;
+            Some(dirs.config_dir().join("jobtop"))
+        });
+        let mut file = match (&cli.config, folder) {
             (Some(path), _) => file::read(path, true)?,
-            (None, Some(dirs)) => file::read(
-                &dirs.config_dir().join("jobtop").join("jobtopd.toml"),
-                false,
-            )?,
+            (None, Some(folder)) => file::read(&folder.join("jobtopd.toml"), false)?,
             (None, None) => file::Checked::default(),
         };
-        let state = dirs
-            .as_ref()
-            .and_then(|dirs| dirs.state_dir().map(|state| state.join("jobtop")));
+        if !cli.listen.is_empty() {
+            cli.listen
+                .extend(passed.tcp.iter().map(ToString::to_string));
+        }
+        file.listen.extend(passed.tcp.iter().map(|addr| Listen {
+            addr: *addr,
+            tls: None,
+        }));
+        cli.socket = passed.unix.clone().or(cli.socket);
+        let state = service.state.or_else(|| {
+            let state = dirs.as_ref()?.state_dir()?;
+            Some(state.join("jobtop"))
+        });
         let runtime = dirs.as_ref().and_then(BaseDirs::runtime_dir);
-        let settings = Self::lay_over(cli, file, state.as_deref(), runtime)?;
+        let mut settings = Self::lay_over(cli, file, state.as_deref(), runtime)?;
+        if let Some(runtime) = service.runtime.filter(|_| settings.socket.default) {
+            settings.socket.path = runtime.join("jobtopd.sock");
+        }
         Ok(Self { prefix, ..settings })
     }
 
@@ -107,10 +134,13 @@ impl Settings {
                 hint: duration::HINT.to_owned(),
             })?;
         }
-        let listen = match given(&cli.listen) {
+        let mut listen = match given(&cli.listen) {
             Some(given) => each("--listen", given, address::listen)?,
             None => file.listen,
         };
+        // What is passed may be named too.
+        let mut seen = HashSet::new();
+        listen.retain(|listen: &Listen| listen.addr.port() == 0 || seen.insert(listen.addr));
         let tls = (cli.tls_cert.or(file.tls_cert), cli.tls_key.or(file.tls_key));
         let certificate = match tls {
             (None, None) => None,
@@ -130,6 +160,7 @@ impl Settings {
             feed: file.feed,
             prefix: Vec::new(),
             queues: file.queues,
+            socket_mode: file.socket_mode,
             socket: place(cli.socket.or(file.socket), || {
                 state.map(|state| paths::socket(runtime, state))
             })?,

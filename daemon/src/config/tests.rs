@@ -106,3 +106,23 @@ fn a_flag_wins_over_the_file() {
     );
     assert_eq!(lay(&["--auth", "token"]).unwrap().auth, Auth::Token);
 }
+
+#[test]
+fn a_port_that_is_named_twice_is_one() {
+    let listen = settings(&[
+        "--auth",
+        "none",
+        "--listen",
+        "127.0.0.1:1,[::1]:0",
+        "--listen",
+        "127.0.0.1:1,[::1]:0",
+    ])
+    .unwrap()
+    .listen;
+    let said: Vec<String> = listen
+        .iter()
+        .map(|listen| listen.addr.to_string())
+        .collect();
+    // Port 0 is another one each time.
+    assert_eq!(said, ["127.0.0.1:1", "[::1]:0", "[::1]:0"]);
+}

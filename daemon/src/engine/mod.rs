@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jobtop_core::Now;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use crate::clock::{Clock, random_bits};
 
@@ -25,7 +26,7 @@ mod tests;
 
 pub use board::{Board, Settings};
 use command::Command;
-use outcome::{Commit, Notice, Outcome, Process, StoreHealth};
+use outcome::{Commit, Notice, Outcome, Process, Release, StoreHealth};
 
 /// How many commands are decided before their outcome is handed out as one.
 const BATCH: usize = 256;
@@ -44,6 +45,18 @@ pub struct Wiring<P> {
     pub clock: Clock,
     /// Whether a process of this machine lives.
     pub alive: fn(Process) -> bool,
+    /// Who is told that the engine and the store are at work, if anybody is.
+    pub pulse: Option<Pulse>,
+}
+
+/// A sign of life, from time to time: the engine's loop sends it on its way and the store lets it go, so it stops when
+/// either is stuck.
+#[derive(Clone, Copy, Debug)]
+pub struct Pulse {
+    /// How often.
+    pub every: Duration,
+    /// Gives it. Must not wait.
+    pub beat: fn(),
 }
 
 /// Why the engine ended before its inbox was closed.
@@ -61,41 +74,46 @@ where
     let mut outcome = Outcome::default();
     board.begin(now, &mut outcome);
     hand_out(&mut board, outcome, now, &mut wiring).await?;
-    let mut wake = board
-        .next_due()
-        .map(|pause| tokio::time::Instant::now() + pause);
+    let mut wake = board.next_due().map(|pause| Instant::now() + pause);
+    let mut beat = wiring.pulse.map(|pulse| Instant::now() + pulse.every);
     loop {
         let due = async {
-            match wake {
+            match wake.into_iter().chain(beat).min() {
                 Some(at) => tokio::time::sleep_until(at).await,
                 None => std::future::pending().await,
             }
         };
         // Both arms are cancel-safe: nothing is taken from the inbox until recv_many is ready.
-        let timed = tokio::select! {
+        tokio::select! {
             taken = wiring.inbox.recv_many(&mut commands, BATCH) => {
                 if taken == 0 {
                     break;
                 }
-                false
             }
-            () = due => true,
-        };
+            () = due => {}
+        }
         let now = wiring.clock.now();
+        let instant = Instant::now();
         let mut outcome = Outcome::default();
         board.set_accepting(*wiring.health.borrow() != StoreHealth::NoRoom);
         for command in commands.drain(..) {
             board.decide(command, now, &mut random_bits, &mut outcome);
         }
-        if timed || wake.is_some_and(|at| at <= tokio::time::Instant::now()) {
+        if wake.is_some_and(|at| at <= instant) {
             board.due(now, wiring.alive, &mut outcome);
             wake = None;
         }
+        if let Some(pulse) = wiring.pulse
+            && beat.is_some_and(|at| at <= instant)
+        {
+            outcome.releases.push(Release::Alive(pulse.beat));
+            beat = Some(instant + pulse.every);
+        }
         board.dispatch(now, &mut outcome);
         wake = match (wake, board.next_due()) {
-            (None, Some(pause)) => Some(tokio::time::Instant::now() + pause),
+            (None, Some(pause)) => Some(instant + pause),
             // A longer wait than is needed now is cut short; an earlier one stands.
-            (Some(at), Some(pause)) => Some(at.min(tokio::time::Instant::now() + pause)),
+            (Some(at), Some(pause)) => Some(at.min(instant + pause)),
             (_, None) => None,
         };
         hand_out(&mut board, outcome, now, &mut wiring).await?;

@@ -148,6 +148,8 @@ pub enum Release {
     Control(mpsc::Sender<ToProducer>, ToProducer),
     /// A runner is to be started for that job. Tried once: a job that nobody accepts is given back after a time.
     Launch(mpsc::Sender<JobId>, JobId),
+    /// The store is at work: whoever waits for that is told.
+    Alive(fn()),
 }
 
 impl Release {
@@ -161,6 +163,7 @@ impl Release {
             Self::Launch(to, job) => {
                 let _ = to.try_send(job);
             }
+            Self::Alive(beat) => beat(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The board, asked as the front doors ask it: what follows is looked at as the feed and the store see it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jobtop_core::access::{Identity, Role};
 use jobtop_core::job::Reply;
@@ -10,11 +11,12 @@ use jobtop_core::job::refusal::{Code, Refusal};
 use jobtop_core::policy::{Limits, Times};
 use jobtop_core::proto::body::{FailBody, NewJob};
 use jobtop_core::{Job, JobId, JobType, Now, Status, Timestamp, UserId};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::command::{Answer, Answered, Command, ConnId, Link, ReplyTo, ToProducer, Verb};
-use super::outcome::{Bond, Notice, Outcome, Process, Record, Release, Write};
-use super::{Board, Settings, archived, queues};
+use super::outcome::{Bond, Notice, Outcome, Process, Record, Release, StoreHealth, Write};
+use super::{Board, Pulse, Settings, Wiring, archived, queues};
+use crate::clock::Clock;
 
 /// A board with a clock and dice of its own; keeps what was published, written and sent.
 struct Desk {
@@ -716,4 +718,35 @@ fn a_job_of_the_archive_answers_as_it_did_while_it_was_live() {
     }
     let late = desk.report(id, percent(3.0)).unwrap_err();
     assert_eq!(archived::report(&desk.who, &old), late);
+}
+
+#[tokio::test]
+async fn a_sign_of_life_goes_by_way_of_the_store() {
+    let (inbox, commands) = mpsc::channel(1);
+    let (store, mut commits) = mpsc::channel(1);
+    let (_health, health) = watch::channel(StoreHealth::Good);
+    let wiring = Wiring {
+        inbox: commands,
+        publish: |_, _| {},
+        store,
+        health,
+        clock: Clock::new(),
+        alive: |_| false,
+        pulse: Some(Pulse {
+            every: Duration::from_millis(2),
+            beat: || {},
+        }),
+    };
+    let engine = tokio::spawn(super::run(Desk::new().board, wiring));
+    for _ in 0..3 {
+        let commit = commits.recv().await.unwrap();
+        assert!(commit.writes.is_empty(), "{commit:?}");
+        assert!(
+            matches!(commit.releases[..], [Release::Alive(_)]),
+            "{commit:?}"
+        );
+    }
+    drop(inbox);
+    while commits.recv().await.is_some() {}
+    engine.await.unwrap().unwrap();
 }

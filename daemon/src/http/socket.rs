@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixSocket};
 
+use crate::config::Mode;
 use crate::exit::Failure;
 
 /// How many clients may wait to be accepted: after a restart all come back at once.
@@ -49,14 +50,14 @@ impl Drop for SocketFile {
     }
 }
 
-/// Opens the Unix socket, 0600. Its folder is known to be ours alone. Must be called within the runtime.
-pub(crate) fn unix(path: &Path) -> Result<(UnixListener, SocketFile), Failure> {
+/// Opens the Unix socket. In its folder nobody else can put anything. Must be called within the runtime.
+pub(crate) fn unix(path: &Path, mode: Mode) -> Result<(UnixListener, SocketFile), Failure> {
     clear(path)?;
     let open = || {
         let socket = UnixSocket::new_stream()?;
         socket.bind(path)?;
         let listener = socket.listen(QUEUE)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode.bits()))?;
         Ok(listener)
     };
     let listener = open().map_err(|source: io::Error| match source.kind() {

@@ -193,7 +193,8 @@ impl Keep {
                         self.held.0.push(release);
                     }
                 }
-                Release::Answer(..) => release.carry_out(),
+                // A disk that is full is no store that is stuck.
+                Release::Answer(..) | Release::Alive(_) => release.carry_out(),
             }
         }
     }

@@ -29,6 +29,8 @@ pub(crate) async fn main(global: &Global) -> Result<ExitCode, Failure> {
             "Process {pid} listens there; end it with kill if it is a jobtopd that hangs"
         ))
     })?;
+    // A socket that systemd passed on was still systemd's when we connected; it is the daemon's own once that serves.
+    let pid = peer::pid(&endpoint)?.unwrap_or(pid);
     // Held before the signal is sent, so that the process waited for is the one that was signalled.
     let process = rustix::process::pidfd_open(pid, PidfdFlags::empty())
         .map_err(|error| unstoppable(&endpoint, pid, error))?;
