@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
@@ -19,8 +20,6 @@ use tokio_rustls::rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore,
     SignatureScheme,
 };
-
-use crate::dial::Stream;
 
 /// What a fingerprint begins with when it is written.
 const PREFIX: &str = "sha256:";
@@ -122,11 +121,10 @@ impl Doubt {
 }
 
 /// Speaks TLS on a connection to that host.
-pub(crate) async fn over<S: Stream>(
-    stream: S,
-    host: &str,
-    trust: Trust,
-) -> io::Result<TlsStream<S>> {
+pub(crate) async fn over<S>(stream: S, host: &str, trust: Trust) -> io::Result<TlsStream<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let name = ServerName::try_from(host.to_owned()).map_err(|_| {
         io::Error::new(
             io::ErrorKind::InvalidInput,
