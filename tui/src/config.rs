@@ -378,6 +378,14 @@ mod tests {
                 "[targets.etl]\nurl = \"ws://a\"\n[groups]\netl = []",
                 "f, line 4, column 1: etl is a target already",
             ),
+            (
+                "[targets.etl]\nurl = \"ws://a\"\n[groups]\nall = [\"elt\"]",
+                "f, line 4, column 8: there is no target \"elt\"",
+            ),
+            (
+                "[targets.etl]\nurl = \"ws://a\"\n[groups]\netl = []",
+                "f, line 4, column 1: etl is a target already",
+            ),
         ] {
             let said = check(text, "f").unwrap_err().text().unwrap_or_default();
             assert!(said.contains(says), "{text:?}: {said}");

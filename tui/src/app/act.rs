@@ -6,6 +6,7 @@ use jobtop_core::job::control;
 use jobtop_core::proto::view::View;
 use jobtop_core::{JobId, Status};
 
+use super::hosts::HostId;
 use super::link::State;
 use super::toast::{Toast, Tone};
 use super::{App, Effect};
@@ -91,7 +92,7 @@ pub(crate) fn objection(app: &App, job: &View, verb: Verb) -> Option<String> {
     if app.settings.read_only {
         return Some("this screen only looks (--read-only)".to_owned());
     }
-    if let Some(reason) = offline(app) {
+    if let Some(reason) = offline(app, job.id) {
         return Some(reason);
     }
     if let Some(asked) = app.asked.get(&job.id) {
@@ -152,14 +153,20 @@ fn unfit(job: &View, verb: Verb) -> Option<String> {
     }
 }
 
-/// Why nothing can be asked of the daemon at all.
-fn offline(app: &App) -> Option<String> {
-    match &app.link.state {
-        State::Connected => None,
-        State::Connecting => Some("not connected yet: nothing was asked".to_owned()),
-        State::Waiting { .. } => {
-            Some("not connected: nothing was asked, and nothing is queued (r tries now)".to_owned())
-        }
+/// Why nothing can be asked of the job's daemon at all.
+fn offline(app: &App, id: JobId) -> Option<String> {
+    let host = app.hosts.at(app.host_of(id));
+    let to = if app.hosts.are_several() {
+        format!(" to {}", host.place.name)
+    } else {
+        String::new()
+    };
+    match &host.link.state {
+        State::Connected | State::Polling { .. } => None,
+        State::Connecting => Some(format!("not connected{to} yet: nothing was asked")),
+        State::Waiting { .. } => Some(format!(
+            "not connected{to}: nothing was asked, and nothing is queued (r tries now)"
+        )),
     }
 }
 
@@ -193,7 +200,7 @@ pub(crate) fn answered(app: &mut App, answer: &super::Answer) {
                 let text = format!("{name}: it is done again as a new job");
                 app.toast = Some(Toast::new(Tone::Done, text, app.now.mono));
             }
-            let seen = app.mirror.get(answer.id).map(|job| job.revision);
+            let seen = app.hosts.get(answer.id).map(|job| job.revision);
             match (answer.verb, *revision) {
                 (Verb::Pause | Verb::Resume | Verb::Cancel, Some(revision))
                     if seen.is_some_and(|seen| seen < revision) =>
@@ -220,7 +227,7 @@ pub(crate) fn seen(app: &mut App, id: JobId) {
     let Some(asked) = app.asked.get(&id) else {
         return;
     };
-    let over = match (app.mirror.get(id), asked.shown_from) {
+    let over = match (app.hosts.get(id), asked.shown_from) {
         (None, _) => true,
         (Some(job), Some(from)) => job.revision >= from,
         (Some(_), None) => false,
@@ -230,14 +237,15 @@ pub(crate) fn seen(app: &mut App, id: JobId) {
     }
 }
 
-/// The connection is gone: whether what was asked has happened is not known.
-pub(crate) fn lost(app: &mut App) {
-    let unanswered = app
-        .asked
-        .values()
-        .filter(|asked| asked.shown_from.is_none())
-        .count();
-    app.asked.clear();
+/// The connection to a daemon is gone: whether what was asked of it has happened is not known.
+pub(super) fn lost(app: &mut App, host: HostId) {
+    let (hosts, focus) = (&app.hosts, app.focus);
+    let mut unanswered = 0;
+    app.asked.retain(|id, asked| {
+        let is_its = hosts.of(*id).unwrap_or(focus) == host;
+        unanswered += usize::from(is_its && asked.shown_from.is_none());
+        !is_its
+    });
     if unanswered > 0 {
         let text = "the connection broke before the daemon answered: see whether it was done once it is back";
         app.toast = Some(Toast::new(Tone::Refusal, text, app.now.mono));

@@ -5,6 +5,7 @@ use jobtop_core::proto::view::View;
 
 use super::act::Verb;
 use super::filters::Direction;
+use super::hosts::Host;
 use super::link::State;
 use super::rows::scrolled;
 use super::toast::{Toast, Tone};
@@ -211,10 +212,14 @@ fn arranged(app: &mut App) -> Vec<Effect> {
 }
 
 fn reconnect(app: &mut App) -> Vec<Effect> {
-    match app.link.state {
-        State::Waiting { .. } => return vec![Effect::Reconnect],
-        State::Connecting => hint(app, "an attempt is under way"),
-        State::Connected => hint(app, "the connection stands"),
+    if app.hosts.is_waiting() {
+        return vec![Effect::Reconnect];
+    }
+    let is_connecting = |host: &Host| host.link.state == State::Connecting;
+    if app.hosts.all().iter().any(is_connecting) {
+        hint(app, "an attempt is under way");
+    } else {
+        hint(app, "the connection stands");
     }
     Vec::new()
 }

@@ -44,7 +44,7 @@ pub(super) fn open(app: &mut App, mut ids: Vec<JobId>) {
 fn sift(app: &App, ids: &mut Vec<JobId>) -> Option<String> {
     let mut reason = None;
     ids.retain(|id| {
-        let objection = match app.mirror.get(*id) {
+        let objection = match app.hosts.get(*id) {
             None => Some("the job is gone: nothing was cancelled".to_owned()),
             Some(job) => act::objection(app, job, Verb::Cancel),
         };

@@ -6,6 +6,7 @@ use jobtop_core::proto::message::Message;
 
 use super::act::Verb;
 use super::figures::Analyse;
+use super::hosts::HostId;
 use super::link::State;
 use super::log::Piece;
 use super::past::Search;
@@ -20,10 +21,10 @@ pub(crate) enum Event {
     Mouse(Pointed),
     /// Text was pasted.
     Paste(String),
-    /// The daemon said something.
-    Message(Message),
-    /// The connection stands differently.
-    Link(State),
+    /// A daemon said something.
+    Message(HostId, Message),
+    /// The connection to one stands differently.
+    Link(HostId, State),
     /// The daemon answered a request.
     Answer(Answer),
     /// Something of a log was read.
@@ -32,8 +33,8 @@ pub(crate) enum Event {
     Found(u64, Result<HistoryAnswer, String>),
     /// Figures about them, all in all and day by day.
     Analysed(u64, Result<(AnalyticsAnswer, Vec<Group>), String>),
-    /// What the daemon's store has.
-    Store(Result<StoreAnswer, String>),
+    /// What a daemon's store has.
+    Store(HostId, Result<StoreAnswer, String>),
     /// The daemon refused something that no key asked for.
     Refused(String),
     /// A frame is about to be drawn.
@@ -94,8 +95,8 @@ pub(crate) enum Effect {
     Search(Search),
     /// Ask for figures about them.
     Analyse(Analyse),
-    /// Ask what the daemon's store has.
-    AskStore,
+    /// Ask what a daemon's store has.
+    AskStore(HostId),
     /// Put that into the clipboard.
     Copy(String),
     /// Ring the bell, and tell that where the terminal can.

@@ -3,26 +3,39 @@
 use jobtop_core::mirror::Changed;
 use jobtop_core::proto::message::Message;
 
+use super::hosts::HostId;
 use super::link::State;
 use super::toast::{Toast, Tone};
 use super::{App, Effect, Ground, Screen, act, figures, marks};
 
 /// Takes a message over.
-pub(super) fn take(app: &mut App, message: &Message) -> Vec<Effect> {
+pub(super) fn take(app: &mut App, host: HostId, mut message: Message) -> Vec<Effect> {
+    if app.hosts.are_several()
+        && let Message::JobSnapshot { job, .. } = &mut message
+    {
+        // Two ways to one daemon are one daemon.
+        if app.hosts.of(job.id).is_some_and(|other| other != host) {
+            return Vec::new();
+        }
+        // Where several are looked at, a job's host is the daemon that it lives on.
+        job.host = Some(app.hosts.at(host).place.name.as_str().into());
+    }
+    let message = &message;
     let id = match message {
         Message::JobSnapshot { job, .. } => Some(job.id),
         Message::JobUpdate { job_id, .. } | Message::JobRemoved { job_id, .. } => Some(*job_id),
         _ => None,
     };
-    let status = |app: &App| id.and_then(|id| app.mirror.get(id)).map(|job| job.status);
+    let status = |app: &App| id.and_then(|id| app.hosts.get(id)).map(|job| job.status);
     let before = status(app);
     if let Message::Subscribed(said) = message {
         if let Some(said) = said.timestamp {
-            app.link.compare_clocks(said, app.now.wall);
+            let now = app.now.wall;
+            app.hosts.at_mut(host).link.compare_clocks(said, now);
         }
-        welcome_back(app, said.epoch);
+        welcome_back(app, host, said.epoch);
     }
-    let changed = app.mirror.apply(message);
+    let changed = app.hosts.at_mut(host).mirror.apply(message);
     if before != status(app) || app.filters.is_typed() {
         app.rows.spoil();
     } else if app.arrangement.sort.moves() {
@@ -31,7 +44,7 @@ pub(super) fn take(app: &mut App, message: &Message) -> Vec<Effect> {
     match changed {
         Changed::Nothing => Vec::new(),
         Changed::Job(id) => {
-            if let Some(job) = app.mirror.get(id) {
+            if let Some(job) = app.hosts.get(id) {
                 app.paces.note(job, app.now.mono);
                 app.heard.insert(id, app.now.wall);
             } else {
@@ -41,8 +54,8 @@ pub(super) fn take(app: &mut App, message: &Message) -> Vec<Effect> {
             marks::heard(app, id).into_iter().collect()
         }
         Changed::All => {
-            app.heard.retain(|id, _| app.mirror.get(*id).is_some());
-            app.paces.keep(|id| app.mirror.get(id).is_some());
+            app.heard.retain(|id, _| app.hosts.get(*id).is_some());
+            app.paces.keep(|id| app.hosts.get(id).is_some());
             app.rows.spoil();
             marks::heard_all(app)
         }
@@ -50,9 +63,14 @@ pub(super) fn take(app: &mut App, message: &Message) -> Vec<Effect> {
 }
 
 /// After a cut: says that we are back, and whether it is the same daemon.
-fn welcome_back(app: &mut App, epoch: u64) {
-    let Some((away_ms, other)) = app.link.greet(epoch) else {
+fn welcome_back(app: &mut App, host: HostId, epoch: u64) {
+    let Some((away_ms, other)) = app.hosts.at_mut(host).link.greet(epoch) else {
         return;
+    };
+    let name = if app.hosts.are_several() {
+        format!("{}: ", app.hosts.at(host).place.name)
+    } else {
+        String::new()
     };
     let seconds = away_ms.div_ceil(1_000).max(1);
     let anew = if other {
@@ -60,20 +78,26 @@ fn welcome_back(app: &mut App, epoch: u64) {
     } else {
         ""
     };
-    let text = format!("connected again after {seconds}s{anew}");
+    let text = format!("{name}connected again after {seconds}s{anew}");
     app.toast = Some(Toast::new(Tone::Done, text, app.now.mono));
 }
 
-/// The connection stands differently.
-pub(super) fn link(app: &mut App, state: State) -> Vec<Effect> {
-    let was_up = app.link.is_up();
-    if app.link.enter(state, app.now.wall) {
-        act::lost(app);
+/// The connection to a daemon stands differently.
+pub(super) fn link(app: &mut App, host: HostId, state: State) -> Vec<Effect> {
+    let now = app.now.wall;
+    let link = &mut app.hosts.at_mut(host).link;
+    let was_up = link.is_up();
+    let is_lost = link.enter(state, now);
+    let is_back = !was_up && link.is_up();
+    if is_lost {
+        act::lost(app, host);
     }
     // What is wrong with the store is to be known without asking for it.
     let mut effects = Vec::new();
-    if !was_up && app.link.is_up() {
-        effects.push(Effect::AskStore);
+    if is_back {
+        effects.push(Effect::AskStore(host));
+    }
+    if is_back && host == app.focus {
         // What could not be asked while the daemon was away is asked now.
         match app.screen {
             Screen::Past => effects.extend(app.past.ask_afresh()),
@@ -87,7 +111,7 @@ pub(super) fn link(app: &mut App, state: State) -> Vec<Effect> {
 /// A job that is shown whole may have left the live set: back to the list, and say so.
 pub(super) fn leave_absent(app: &mut App, was: Option<jobtop_core::JobId>) {
     if let (Screen::Detail(_), Ground::List, Some(id)) = (app.screen, app.ground, was)
-        && app.mirror.get(id).is_none()
+        && app.hosts.get(id).is_none()
     {
         app.screen = Screen::List;
         let text = "that job is no longer in the live set (24 h after its end it is history)";

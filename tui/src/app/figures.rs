@@ -37,6 +37,7 @@ pub(super) fn open(app: &mut App) -> Vec<Effect> {
         app.screen = app.ground.screen();
         return Vec::new();
     }
+    app.turn_to_chosen();
     app.screen = Screen::Figures(0);
     ask(app)
 }

@@ -2,6 +2,7 @@
 
 use jobtop_core::proto::history::StoreAnswer;
 
+use super::hosts::HostId;
 use super::{App, Effect, Screen};
 
 /// What the daemon said of its store.
@@ -34,19 +35,20 @@ pub(super) fn open(app: &mut App) -> Vec<Effect> {
         return Vec::new();
     }
     app.screen = Screen::Daemon(0);
-    vec![Effect::AskStore]
+    (0..app.hosts.all().len()).map(Effect::AskStore).collect()
 }
 
 /// Takes its answer over.
-pub(super) fn told(app: &mut App, result: Result<StoreAnswer, String>) {
+pub(super) fn told(app: &mut App, host: HostId, result: Result<StoreAnswer, String>) {
+    let keeper = &mut app.hosts.at_mut(host).keeper;
     match result {
         Ok(store) => {
-            app.keeper = Keeper {
+            *keeper = Keeper {
                 store: Some(store),
                 refused: None,
             };
         }
         // What was known of it stays.
-        Err(words) => app.keeper.refused = Some(words),
+        Err(words) => keeper.refused = Some(words),
     }
 }

@@ -29,6 +29,11 @@ pub(crate) enum State {
     Connecting,
     /// It stands.
     Connected,
+    /// No feed comes through: the daemon is asked again and again.
+    Polling {
+        /// Why.
+        reason: String,
+    },
     /// It broke, or could not be made.
     Waiting {
         /// Why.
@@ -53,7 +58,7 @@ impl Link {
 
     /// Whether something can be asked of the daemon.
     pub(crate) fn is_up(&self) -> bool {
-        self.state == State::Connected
+        matches!(self.state, State::Connected | State::Polling { .. })
     }
 
     /// Since when the picture is old.

@@ -139,7 +139,7 @@ pub(super) fn watch(app: &mut App) {
 
 /// A job was heard of: its end is told to who wanted to hear of it.
 pub(super) fn heard(app: &mut App, id: JobId) -> Option<Effect> {
-    let job = app.mirror.get(id).filter(|job| job.status.is_final())?;
+    let job = app.hosts.get(id).filter(|job| job.status.is_final())?;
     if !app.marks.watched.remove(&id) {
         return None;
     }

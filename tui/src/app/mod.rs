@@ -2,12 +2,11 @@
 //!
 //! [`App`] is all there is; [`update()`] is the only way it changes, and what it can't do itself it returns as
 //! [`Effect`]s. One mode or screen a file. Reading order: [`event`], [`mod@update`], [`rows`], [`filters`], [`act`],
-//! [`link`], [`arrange`], [`marks`], then the screens ([`browse`], [`log`], [`past`],
+//! [`hosts`], [`link`], [`arrange`], [`marks`], then the screens ([`browse`], [`log`], [`past`],
 //! [`figures`], [`keeper`]) and modes ([`typing`], [`confirm`], [`columns`], [`palette`], [`help`]).
 
 use std::collections::{BTreeMap, HashMap};
 
-use jobtop_core::mirror::Mirror;
 use jobtop_core::proto::view::View;
 use jobtop_core::{JobId, JobType, Now, Status, Timestamp};
 
@@ -25,6 +24,7 @@ mod feed;
 pub(crate) mod figures;
 pub(crate) mod filters;
 mod help;
+pub(crate) mod hosts;
 pub(crate) mod input;
 pub(crate) mod keeper;
 pub(crate) mod link;
@@ -51,8 +51,7 @@ use arrange::Arrangement;
 use confirm::Question;
 use figures::Figures;
 use filters::Filters;
-use keeper::Keeper;
-use link::Link;
+use hosts::{HostId, Hosts, Place};
 use log::Log;
 use marks::Marks;
 use pace::Paces;
@@ -68,10 +67,10 @@ pub(crate) struct App {
     pub(crate) settings: Settings,
     /// The present, as of the last event.
     pub(crate) now: Now,
-    /// How we stand with the daemon.
-    pub(crate) link: Link,
-    /// The daemon's jobs, as far as heard.
-    pub(crate) mirror: Mirror,
+    /// The daemons, with their connections and their jobs.
+    pub(crate) hosts: Hosts,
+    /// The daemon whose history, figures and store are shown.
+    pub(crate) focus: HostId,
     /// When each job was last heard of: figures of running jobs go on from there.
     pub(crate) heard: HashMap<JobId, Timestamp>,
     /// How fast they went lately.
@@ -94,8 +93,6 @@ pub(crate) struct App {
     pub(crate) past: Past,
     /// Figures about them.
     pub(crate) figures: Figures,
-    /// How the daemon itself is.
-    pub(crate) keeper: Keeper,
     /// Who gets the keys.
     pub(crate) mode: Mode,
     /// The log on the screen.
@@ -113,10 +110,8 @@ pub(crate) struct App {
 /// What is decided once, at the start.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    /// The daemon's address, as a person would write it.
-    pub(crate) endpoint: String,
-    /// The way to the daemon as `curl` wants it (`--unix-socket PATH http://localhost`, or a URL).
-    pub(crate) curl: String,
+    /// Where the daemons are; at least one.
+    pub(crate) places: Vec<Place>,
     /// Whether colours may be used.
     pub(crate) color: bool,
     /// Whether only ASCII may be drawn.
@@ -211,8 +206,8 @@ impl App {
     pub(crate) fn new(settings: Settings, now: Now) -> Self {
         Self {
             now,
-            link: Link::new(),
-            mirror: Mirror::new(),
+            hosts: Hosts::new(&settings.places),
+            focus: 0,
             heard: HashMap::new(),
             paces: Paces::default(),
             rows: Rows::default(),
@@ -225,7 +220,6 @@ impl App {
             ground: Ground::List,
             past: Past::default(),
             figures: Figures::default(),
-            keeper: Keeper::default(),
             mode: Mode::Browse,
             log: None,
             asked: HashMap::new(),
@@ -238,31 +232,47 @@ impl App {
     /// A job that is known.
     pub(crate) fn job(&self, id: JobId) -> Option<&View> {
         let ended = || self.past.jobs.iter().find(|job| job.id == id);
-        self.mirror.get(id).or_else(ended)
+        self.hosts.get(id).or_else(ended)
     }
 
     /// The job under the cursor.
     pub(crate) fn chosen(&self) -> Option<&View> {
         match self.ground {
-            Ground::List => self.rows.cursor().and_then(|id| self.mirror.get(id)),
+            Ground::List => self.rows.cursor().and_then(|id| self.hosts.get(id)),
             Ground::Past => self.past.chosen(),
         }
     }
 
-    /// The moment that the picture is of, by the daemon's clock, which is that of the jobs' times: the present, or when the
-    /// connection was lost.
+    /// The moment that the picture is of, by the clock of the daemon in focus: the present, or when the connection was lost.
     pub(crate) fn clock(&self) -> Timestamp {
-        self.link.by_daemon(self.seen_at())
+        self.clock_at(self.focus)
     }
 
-    /// The present by the daemon's clock.
+    /// The same by the clock of the daemon that a job lives on, which is that of the job's times.
+    pub(crate) fn clock_of(&self, job: &View) -> Timestamp {
+        self.clock_at(self.host_of(job.id))
+    }
+
+    fn clock_at(&self, host: HostId) -> Timestamp {
+        let link = &self.hosts.at(host).link;
+        link.by_daemon(link.lost_at().unwrap_or(self.now.wall))
+    }
+
+    /// The present by the clock of the daemon in focus.
     pub(crate) fn present(&self) -> Timestamp {
-        self.link.by_daemon(self.now.wall)
+        self.hosts.at(self.focus).link.by_daemon(self.now.wall)
     }
 
-    /// The moment that the picture is of, by our own clock.
-    fn seen_at(&self) -> Timestamp {
-        self.link.lost_at().unwrap_or(self.now.wall)
+    /// The daemon that a job lives on; one that is history lives on the daemon in focus.
+    pub(crate) fn host_of(&self, job: JobId) -> HostId {
+        self.hosts.of(job).unwrap_or(self.focus)
+    }
+
+    /// From now on the daemon of the chosen job is in focus.
+    fn turn_to_chosen(&mut self) {
+        if let (Ground::List, Some(job)) = (self.ground, self.chosen()) {
+            self.focus = self.host_of(job.id);
+        }
     }
 
     /// Milliseconds of work of a job, going on while it runs and is heard of.
@@ -270,7 +280,9 @@ impl App {
         let said = (job.metrics.active_seconds * 1000.0).max(0.0) as u64;
         let goes_on = job.status == Status::Running && job.stalled_since.is_none();
         let since = self.heard.get(&job.id).copied().filter(|_| goes_on);
-        said + since.map_or(0, |heard| self.seen_at().ms_since(heard))
+        let lost = self.hosts.at(self.host_of(job.id)).link.lost_at();
+        let seen_at = lost.unwrap_or(self.now.wall);
+        said + since.map_or(0, |heard| seen_at.ms_since(heard))
     }
 
     /// Whose keys count now.

@@ -143,6 +143,7 @@ pub(super) fn open(app: &mut App) -> Vec<Effect> {
         leave(app);
         return Vec::new();
     }
+    app.turn_to_chosen();
     app.screen = Screen::Past;
     app.ground = Ground::Past;
     // What has ended meanwhile is wanted, too.

@@ -123,7 +123,7 @@ fn complete(app: &App, typing: &mut Typing, forwards: bool) {
             ..offered
         }
     } else {
-        let jobs = app.mirror.iter().chain(&app.past.jobs);
+        let jobs = app.hosts.iter().chain(&app.past.jobs);
         let words = complete::words(typing.input.before(), jobs);
         if words.is_empty() {
             return;

@@ -21,11 +21,11 @@ pub(crate) fn update(app: &mut App, event: Event, now: Now) -> Vec<Effect> {
             Mode::Palette(palette) => palette::paste(app, palette, &text),
             _ => {}
         },
-        Event::Message(message) => return feed::take(app, &message),
-        Event::Link(state) => return feed::link(app, state),
+        Event::Message(host, message) => return feed::take(app, host, message),
+        Event::Link(host, state) => return feed::link(app, host, state),
         Event::Found(number, result) => past::found(app, number, result),
         Event::Analysed(number, result) => figures::analysed(app, number, result),
-        Event::Store(result) => keeper::told(app, result),
+        Event::Store(host, result) => keeper::told(app, host, result),
         Event::Answer(answer) => act::answered(app, &answer),
         Event::Log(piece) => log::take(app, piece),
         Event::Refused(words) => {
@@ -70,11 +70,11 @@ impl App {
             let still = self.is_still() || !self.rows.is_due(self.now.mono);
             // A list that shows nothing yet has nothing that could move.
             if still && !self.rows.order().is_empty() {
-                self.rows.drop_absent(|id| self.mirror.get(id).is_some());
+                self.rows.drop_absent(|id| self.hosts.get(id).is_some());
             } else {
                 self.make(Make::Gently);
             }
-            self.marks.keep(|id| self.mirror.get(id).is_some());
+            self.marks.keep(|id| self.hosts.get(id).is_some());
             feed::leave_absent(self, was);
         }
     }
@@ -90,7 +90,7 @@ impl App {
     }
 
     fn make(&mut self, how: Make) {
-        let (mirror, filters, now) = (&self.mirror, &self.filters, self.present());
+        let (mirror, filters, now) = (&self.hosts, &self.filters, self.present());
         self.rows.make(
             mirror.iter(),
             |job| filters.lets(job, now),
@@ -103,7 +103,7 @@ impl App {
 
     fn count(&mut self) {
         let mut counts = Counts::default();
-        for job in self.mirror.iter() {
+        for job in self.hosts.iter() {
             for (status, count) in Status::ALL.iter().zip(&mut counts.by_status) {
                 *count += usize::from(*status == job.status);
             }

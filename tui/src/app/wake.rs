@@ -1,6 +1,7 @@
 //! When the picture changes by itself: ages and countdowns once a second, notices when they go.
 
 use super::App;
+use super::hosts::Host;
 use super::link::State;
 
 /// How long the screen may sleep when nothing on it moves, in milliseconds.
@@ -11,7 +12,9 @@ impl App {
     pub(crate) fn wake_in(&self) -> u64 {
         let mono = self.now.mono;
         let wall = u64::try_from(self.now.wall.0).unwrap_or(0);
-        let still = self.mirror.is_empty() && matches!(self.link.state, State::Connected);
+        let rests =
+            |host: &Host| matches!(host.link.state, State::Connected | State::Polling { .. });
+        let still = self.hosts.is_empty() && self.hosts.all().iter().all(rests);
         let second = if still {
             LONGEST_MS
         } else {

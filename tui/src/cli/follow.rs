@@ -113,6 +113,11 @@ pub(crate) async fn next(events: &mut mpsc::Receiver<Event>) -> Result<Message, 
             })) => print::note(&format!(
                 "jobtop: {reason}; waiting for the daemon to come back"
             )),
+            Some(Event::State(LinkState::Connected {
+                polling: Some(why), ..
+            })) => print::note(&format!(
+                "jobtop: there is no feed: {why}; asking every second instead"
+            )),
             Some(Event::State(_)) => {}
             None => return Err(Failure::failed("The feed of the daemon ended")),
         }

@@ -34,11 +34,22 @@ pub(crate) fn endpoint(global: &Global) -> Result<Endpoint, Failure> {
 /// The daemon that the command line or the environment names, if they do.
 pub(crate) fn given(global: &Global) -> Result<Option<Endpoint>, Failure> {
     let given = global.target.as_deref().filter(|target| !target.is_empty());
-    given.map(|target| parse(target, global)).transpose()
+    given
+        .map(|target| parse(target, global, Alone::Yes))
+        .transpose()
+}
+
+/// Whether a target is the only one that is spoken to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Alone {
+    /// A token of the command line or the environment is for it, whatever the configuration says.
+    Yes,
+    /// The token that the configuration has for it goes first: another's is none of its business.
+    No,
 }
 
 /// Reads a target: where it is, what says who we are there, and whose certificate is believed.
-pub(crate) fn parse(target: &str, global: &Global) -> Result<Endpoint, Failure> {
+pub(crate) fn parse(target: &str, global: &Global, alone: Alone) -> Result<Endpoint, Failure> {
     let named = named(target)?;
     let mut endpoint = match &named {
         Some(named) => named.endpoint.clone(),
@@ -47,7 +58,7 @@ pub(crate) fn parse(target: &str, global: &Global) -> Result<Endpoint, Failure> 
             .map_err(|bad: BadEndpoint| Failure::usage(bad.to_string()))?,
     };
     if let Endpoint::Tcp(port) = &mut endpoint {
-        port.token = token(global, named.as_ref())?;
+        port.token = token(global, named.as_ref(), alone)?;
         if port.token.is_some() && !port.is_private() {
             return Err(Failure::usage(format!(
                 "A token would be readable by everybody on the way to ws://{}",
@@ -81,6 +92,18 @@ pub(crate) fn parse(target: &str, global: &Global) -> Result<Endpoint, Failure> 
     Ok(endpoint)
 }
 
+/// The daemons that a target stands for: those of a group, or the one.
+pub(crate) fn members(target: &str) -> Result<Vec<String>, Failure> {
+    if !config::is_target_name(target) {
+        return Ok(vec![target.to_owned()]);
+    }
+    let groups = config::read()?.groups;
+    Ok(groups
+        .get(target)
+        .cloned()
+        .unwrap_or_else(|| vec![target.to_owned()]))
+}
+
 /// What the configuration knows by that name.
 fn named(target: &str) -> Result<Option<config::Target>, Failure> {
     if !config::is_target_name(target) {
@@ -94,7 +117,7 @@ fn named(target: &str) -> Result<Option<config::Target>, Failure> {
         return Err(Failure::usage(format!(
             "{target} is a group of targets, and one is needed here"
         ))
-        .hint("Name one of its members"));
+        .hint("`jobtop attach` takes a group"));
     }
     let hint = match nearest(target, config.targets.keys().map(String::as_str)) {
         Some(near) => format!("Did you mean {near}?"),
@@ -107,9 +130,16 @@ fn named(target: &str) -> Result<Option<config::Target>, Failure> {
 }
 
 /// What says who we are.
-fn token(global: &Global, named: Option<&config::Target>) -> Result<Option<Token>, Failure> {
+fn token(
+    global: &Global,
+    named: Option<&config::Target>,
+    alone: Alone,
+) -> Result<Option<Token>, Failure> {
     let of_file = |path: &Path| read_token(path).map(Some);
     let configured = named.and_then(|named| named.token_file.as_deref());
+    if let (Alone::No, Some(path)) = (alone, configured) {
+        return of_file(path);
+    }
     if let Some(path) = &global.token_file {
         return of_file(path);
     }

@@ -30,9 +30,15 @@ pub(crate) use look::When;
 
 /// What the screen is told at the start.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
 pub(crate) struct Options {
-    /// The daemon to show.
-    pub(crate) endpoint: Endpoint,
+    /// The daemons to show, each with what it is called; at least one.
+    pub(crate) daemons: Vec<(String, Endpoint)>,
+    /// Whether they are asked again and again instead of their feeds being taken.
+    pub(crate) poll: bool,
     /// When to use colour.
     pub(crate) color: When,
     /// ASCII alone, even where the terminal could show more.

@@ -1,8 +1,10 @@
-//! Our end of the link to the daemon: its events by our names, requests with their answers.
+//! Our ends of the links to the daemons: their events by our names, requests with their answers.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
+use std::task::{Context, Poll};
 
-use jobtop_client::link::{self, LinkHandle, LinkState};
+use jobtop_client::link::{self, LinkHandle, LinkState, Timing};
 use jobtop_client::rest::{CallError, Rest};
 use jobtop_client::{Endpoint, requests};
 use jobtop_core::JobId;
@@ -16,6 +18,7 @@ use tokio::task::JoinHandle;
 use super::log_reader::LogReader;
 use crate::app::act::Verb;
 use crate::app::figures::Analyse;
+use crate::app::hosts::HostId;
 use crate::app::link::State;
 use crate::app::log::Piece;
 use crate::app::past::Search;
@@ -28,8 +31,87 @@ const DAYS: u64 = 120;
 /// Pieces of a log that wait for the screen: who reads on waits for it.
 const PIECES: usize = 4;
 
-/// The link, and what was asked over it.
+/// The links to all daemons.
+pub(super) struct Networks {
+    list: Vec<Network>,
+    /// Whose turn it is to be heard first: a busy daemon drowns out no other.
+    turn: usize,
+}
+
+impl Networks {
+    /// Begins to connect, and goes on trying as long as this lives; with `poll` without feeds.
+    pub(super) fn open(endpoints: impl Iterator<Item = Endpoint>, poll: bool) -> Self {
+        let list = endpoints
+            .enumerate()
+            .map(|(host, endpoint)| Network::open(host, endpoint, poll));
+        Self {
+            list: list.collect(),
+            turn: 0,
+        }
+    }
+
+    /// Waits for the next event; `None` once every link has ended. Nothing is lost if the wait is given up.
+    pub(super) async fn next(&mut self) -> Option<(HostId, News)> {
+        poll_fn(|cx| {
+            let count = self.list.len();
+            let mut over = 0;
+            for nth in 0..count {
+                let host = (self.turn + nth) % count;
+                match self.list[host].poll_next(cx) {
+                    Poll::Ready(Some(news)) => {
+                        self.turn = (host + 1) % count;
+                        return Poll::Ready(Some((host, news)));
+                    }
+                    Poll::Ready(None) => over += 1,
+                    Poll::Pending => {}
+                }
+            }
+            if over == count {
+                Poll::Ready(None)
+            } else {
+                Poll::Pending
+            }
+        })
+        .await
+    }
+
+    /// The next event, if there is one.
+    pub(super) fn ready(&mut self) -> Option<(HostId, News)> {
+        let count = self.list.len();
+        for nth in 0..count {
+            let host = (self.turn + nth) % count;
+            if let Some(news) = self.list[host].ready() {
+                self.turn = (host + 1) % count;
+                return Some((host, news));
+            }
+        }
+        None
+    }
+
+    /// The link to one of them.
+    pub(super) fn at(&mut self, host: HostId) -> &mut Network {
+        let host = if host < self.list.len() { host } else { 0 };
+        &mut self.list[host]
+    }
+
+    /// Tries at once to connect to those that are away.
+    pub(super) fn retry_now(&self) {
+        for network in &self.list {
+            network.handle.retry_now();
+        }
+    }
+
+    /// Reads no log any more.
+    pub(super) fn leave_log(&mut self) {
+        for network in &mut self.list {
+            network.log = None;
+        }
+    }
+}
+
+/// The link to one daemon, and what was asked over it.
 pub(super) struct Network {
+    host: HostId,
     handle: LinkHandle,
     events: mpsc::Receiver<link::Event>,
     asked: HashMap<String, (JobId, Verb)>,
@@ -51,16 +133,20 @@ pub(super) enum News {
 }
 
 impl Network {
-    /// Begins to connect, and goes on trying as long as this lives.
-    pub(super) fn open(endpoint: Endpoint) -> Self {
+    fn open(host: HostId, endpoint: Endpoint, poll: bool) -> Self {
         let everything = Subscribe {
             channel: "jobs".to_owned(),
             snapshot: true,
             ..Subscribe::default()
         };
         let rest = Rest::new(endpoint.clone());
-        let (handle, events) = link::connect(endpoint, vec![everything]);
+        let timing = Timing {
+            poll,
+            ..Timing::watched()
+        };
+        let (handle, events) = link::connect_with(endpoint, vec![everything], timing);
         Self {
+            host,
             handle,
             events,
             asked: HashMap::new(),
@@ -73,19 +159,23 @@ impl Network {
         }
     }
 
-    /// Waits for the next event; `None` once the link has ended. Nothing is lost if the wait is given up.
-    pub(super) async fn next(&mut self) -> Option<News> {
-        tokio::select! {
-            biased;
-            event = self.events.recv() => event.map(News::Link),
-            // Never closed: the other end is kept beside it.
-            Some(piece) = self.pieces.1.recv() => Some(News::Log(piece)),
-            Some(answer) = self.answers.1.recv() => Some(News::Answer(answer)),
+    /// The next event; none once the link has ended.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<News>> {
+        if let Poll::Ready(event) = self.events.poll_recv(cx) {
+            return Poll::Ready(event.map(News::Link));
         }
+        // Never closed: the other end is kept beside it.
+        if let Poll::Ready(Some(piece)) = self.pieces.1.poll_recv(cx) {
+            return Poll::Ready(Some(News::Log(piece)));
+        }
+        if let Poll::Ready(Some(answer)) = self.answers.1.poll_recv(cx) {
+            return Poll::Ready(Some(News::Answer(answer)));
+        }
+        Poll::Pending
     }
 
     /// The next event, if there is one.
-    pub(super) fn ready(&mut self) -> Option<News> {
+    fn ready(&mut self) -> Option<News> {
         let event = self.events.try_recv().map(News::Link);
         event
             .or_else(|_| self.pieces.1.try_recv().map(News::Log))
@@ -97,11 +187,6 @@ impl Network {
     pub(super) fn read_log(&mut self, job: JobId) {
         let sender = self.pieces.0.clone();
         self.log = Some(LogReader::begin(self.rest.clone(), job, sender));
-    }
-
-    /// Reads no log any more.
-    pub(super) fn leave_log(&mut self) {
-        self.log = None;
     }
 
     /// Looks for finished jobs.
@@ -135,9 +220,9 @@ impl Network {
 
     /// Asks what the daemon's store has.
     pub(super) fn ask_store(&mut self) {
-        let rest = self.rest.clone();
+        let (rest, host) = (self.rest.clone(), self.host);
         self.question(2, async move {
-            Event::Store(rest.store().await.map_err(|error| error.to_string()))
+            Event::Store(host, rest.store().await.map_err(|error| error.to_string()))
         });
     }
 
@@ -150,11 +235,6 @@ impl Network {
         if let Some(former) = self.questions[kind].replace(asked) {
             former.abort();
         }
-    }
-
-    /// Tries to connect at once.
-    pub(super) fn retry_now(&self) {
-        self.handle.retry_now();
     }
 
     /// Sends a request; what comes back at once is that it could not be sent.
@@ -192,7 +272,9 @@ impl Network {
     /// What news mean for the screen.
     pub(super) fn translate(&mut self, news: News) -> Option<Event> {
         match news {
-            News::Link(link::Event::State(state)) => Some(Event::Link(self.state(state))),
+            News::Link(link::Event::State(state)) => {
+                Some(Event::Link(self.host, self.state(state)))
+            }
             News::Link(link::Event::Message(message)) => self.message(message),
             News::Log(piece) => Some(Event::Log(piece)),
             News::Answer(event) => Some(event),
@@ -204,7 +286,11 @@ impl Network {
         self.asked.clear();
         match state {
             LinkState::Connecting { .. } => State::Connecting,
-            LinkState::Connected { .. } => State::Connected,
+            LinkState::Connected { polling: None, .. } => State::Connected,
+            LinkState::Connected {
+                polling: Some(reason),
+                ..
+            } => State::Polling { reason },
             LinkState::Waiting {
                 reason, retry_in, ..
             } => {
@@ -232,7 +318,7 @@ impl Network {
             | Message::SnapshotEnd(_)
             | Message::JobUpdate { .. }
             | Message::JobRemoved { .. }
-            | Message::Subscribed(_) => Some(Event::Message(message)),
+            | Message::Subscribed(_) => Some(Event::Message(self.host, message)),
             _ => None,
         }
     }

@@ -18,12 +18,13 @@ use super::guard::{self, Guard};
 use super::input;
 use super::look;
 use super::memory;
-use super::network::{self, Network};
+use super::network::{self, Networks};
 use super::pace::{Pace, Wanted};
 use super::panics::{self, Watch};
 use super::signals::Signals;
 use super::taskbar;
 use super::{Error, Goodbye, Options};
+use crate::app::hosts::{HostId, Place};
 use crate::app::{App, Effect, Event, Settings, update};
 use crate::{clock, view};
 
@@ -34,7 +35,8 @@ const SUSPENDS_WITHIN: Duration = Duration::from_millis(300);
 
 /// Shows the screen on the terminal until it is left.
 pub(super) async fn play(options: &Options, panics: &Watch) -> Result<Goodbye, Error> {
-    let network = Network::open(options.endpoint.clone());
+    let endpoints = options.daemons.iter().map(|(_, endpoint)| endpoint.clone());
+    let network = Networks::open(endpoints, options.poll);
     let settings = settings(options);
     let signals = Signals::new().map_err(Error::Start)?;
     let alarm = Alarm::new().map_err(Error::Start)?;
@@ -68,8 +70,12 @@ fn settings(options: &Options) -> Settings {
         crossterm::style::force_color_output(true);
     }
     Settings {
-        endpoint: options.endpoint.to_string(),
-        curl: curl(&options.endpoint),
+        places: (options.daemons.iter())
+            .map(|(name, endpoint)| Place {
+                name: name.clone(),
+                curl: curl(endpoint),
+            })
+            .collect(),
         color: look.color,
         ascii: look.ascii,
         read_only: options.read_only,
@@ -110,7 +116,7 @@ fn curl(endpoint: &jobtop_client::Endpoint) -> String {
 
 struct Stage {
     app: App,
-    network: Network,
+    network: Networks,
     terminal: Terminal<Quiet>,
     /// `None` while the shell has the terminal.
     guard: Option<Guard>,
@@ -128,7 +134,7 @@ struct Stage {
 /// What woke the loop.
 enum Woken {
     Key(Option<io::Result<crossterm::event::Event>>),
-    News(Option<network::News>),
+    News(Option<(HostId, network::News)>),
     Signal(i32),
     Panic,
     Due(io::Result<()>),
@@ -186,7 +192,7 @@ impl Stage {
         self.app.now = now;
         let due = Duration::from_millis(self.pace.due_in(now.mono, self.app.wake_in()));
         // Until the first picture is whole, every piece is taken as it comes: it is painted when it is complete.
-        let hungry = !self.pace.is_wanted() || self.app.mirror.position().is_none();
+        let hungry = !self.pace.is_wanted() || !self.app.hosts.is_whole();
         let Self {
             keys,
             network,
@@ -230,15 +236,20 @@ impl Stage {
         for effect in effects {
             match effect {
                 Effect::Ask(id, verb) => {
-                    if let Some(event) = self.network.ask(id, verb) {
+                    let host = self.app.host_of(id);
+                    if let Some(event) = self.network.at(host).ask(id, verb) {
                         update(&mut self.app, event, clock::now());
                     }
                 }
-                Effect::ReadLog(id) => self.network.read_log(id),
+                Effect::ReadLog(id) => {
+                    let host = self.app.host_of(id);
+                    self.network.leave_log();
+                    self.network.at(host).read_log(id);
+                }
                 Effect::LeaveLog => self.network.leave_log(),
-                Effect::Search(search) => self.network.search(search),
-                Effect::Analyse(asked) => self.network.analyse(asked),
-                Effect::AskStore => self.network.ask_store(),
+                Effect::Search(search) => self.network.at(self.app.focus).search(search),
+                Effect::Analyse(asked) => self.network.at(self.app.focus).analyse(asked),
+                Effect::AskStore(host) => self.network.at(host).ask_store(),
                 Effect::Copy(text) => {
                     let backend = self.terminal.backend_mut();
                     backend.copy(&text).map_err(Error::Terminal)?;
@@ -257,13 +268,15 @@ impl Stage {
         Ok(false)
     }
 
-    async fn news(&mut self, event: Option<network::News>) -> Result<(), Error> {
-        let Some(event) = event else { return Ok(()) };
-        let whole = self.app.mirror.position().is_some();
-        if let Some(event) = self.network.translate(event) {
+    async fn news(&mut self, news: Option<(HostId, network::News)>) -> Result<(), Error> {
+        let Some((host, news)) = news else {
+            return Ok(());
+        };
+        let whole = self.app.hosts.is_whole();
+        if let Some(event) = self.network.at(host).translate(news) {
             let effects = update(&mut self.app, event, clock::now());
             self.pace.want(Wanted::Soon);
-            if !whole && self.app.mirror.position().is_some() {
+            if !whole && self.app.hosts.is_whole() {
                 self.pace.want(Wanted::Now);
             }
             // News never ask to leave.
@@ -318,7 +331,7 @@ impl Stage {
     }
 
     fn goodbye(&self) -> Goodbye {
-        let line = match (self.app.link.is_up(), self.app.live()) {
+        let line = match (self.app.hosts.up() > 0, self.app.live()) {
             (false, _) | (true, 0) => "left the screen".to_owned(),
             (true, 1) => "left the screen; 1 job goes on, jobtop shows it again".to_owned(),
             (true, live) => {

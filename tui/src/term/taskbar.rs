@@ -15,7 +15,7 @@ pub(super) struct Progress {
 /// What is shown of the chosen job.
 pub(super) fn of(app: &App) -> Progress {
     let none = Progress::default();
-    let Some(job) = app.chosen().filter(|_| app.link.is_up()) else {
+    let Some(job) = app.chosen().filter(|job| !app.hosts.is_stale(job.id)) else {
         return none;
     };
     let state = match job.status {

@@ -119,11 +119,15 @@ pub(super) fn gap(column: Column, width: u16) -> u16 {
     }
 }
 
-/// The columns at a width with their widths, in the order on the screen.
-pub(super) fn columns(width: u16, wanted: &Arrangement) -> Vec<(Column, u16)> {
+/// The columns at a width with their widths, in the order on the screen. Where jobs of several daemons are listed, it matters
+/// nearly as much as the name which of them a job lives on.
+pub(super) fn columns(width: u16, wanted: &Arrangement, several: bool) -> Vec<(Column, u16)> {
     let mut chosen: Vec<Column> = vec![Column::Name];
+    if several && fits(&chosen, Column::Host, 1, width) {
+        chosen.push(Column::Host);
+    }
     for (rank, column) in RANKS.into_iter().enumerate().skip(1) {
-        if !wanted.shows(column.of()) {
+        if !wanted.shows(column.of()) || chosen.contains(&column) {
             continue;
         }
         if fits(&chosen, column, rank, width) {
@@ -225,7 +229,7 @@ mod tests {
     fn columns_drop_one_by_one_and_fit() {
         let mut before = usize::MAX;
         for width in (1..=240).rev() {
-            let laid = columns(width, &Arrangement::default());
+            let laid = columns(width, &Arrangement::default(), false);
             let all = total(laid.iter().copied(), width);
             assert!(all <= width, "{width}: {laid:?}");
             assert!(laid.iter().any(|(c, _)| *c == Column::Name));
@@ -250,7 +254,7 @@ mod tests {
             (60, vec![Status, Name, Bar, Percent, Eta]),
             (40, vec![Glyph, Name, Bar, Percent]),
         ] {
-            let laid = columns(width, &Arrangement::default());
+            let laid = columns(width, &Arrangement::default(), false);
             let names: Vec<_> = laid.into_iter().map(|(c, _)| c).collect();
             assert_eq!(names, expected, "{width}");
         }

@@ -1,4 +1,4 @@
-//! The daemon: where it is, what its store has and takes, and whether it is well.
+//! The daemons: where each is, how we stand with it, what its store has and takes, and whether it is well.
 
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -6,12 +6,24 @@ use ratatui::text::{Line, Span};
 use super::theme::Theme;
 use super::{cell, format};
 use crate::app::App;
+use crate::app::hosts::Host;
+use crate::app::link::State;
 
 const LABEL: usize = 10;
 
 /// The lines of the page.
 pub(super) fn lines(app: &App, width: usize, theme: Theme) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
+    for host in app.hosts.all() {
+        if !lines.is_empty() {
+            lines.push(Line::default());
+        }
+        one(app, host, width, theme, &mut lines);
+    }
+    lines
+}
+
+fn one(app: &App, host: &Host, width: usize, theme: Theme, lines: &mut Vec<Line<'static>>) {
     let mut say = |label: &str, text: &str, style: Style| {
         for (nth, part) in cell::wrap(&theme.text(text), width.saturating_sub(LABEL))
             .into_iter()
@@ -25,20 +37,35 @@ pub(super) fn lines(app: &App, width: usize, theme: Theme) -> Vec<Line<'static>>
         }
     };
     let plain = Style::new();
-    say("daemon", &app.settings.endpoint, plain);
+    say("daemon", &host.place.name, plain);
+    match &host.link.state {
+        State::Connected => {}
+        State::Polling { reason } => say(
+            "feed",
+            &format!("asked every second instead: {reason}"),
+            theme.warning(),
+        ),
+        State::Connecting => say("feed", "connecting", theme.warning()),
+        State::Waiting { reason, .. } => {
+            say("feed", &format!("not connected: {reason}"), theme.bad());
+        }
+    }
+    let jobs = host.mirror.len();
+    let live = host
+        .mirror
+        .iter()
+        .filter(|job| !job.status.is_final())
+        .count();
     say(
         "jobs",
-        &format!(
-            "{} here, {} of them not ended",
-            app.mirror.len(),
-            app.live()
-        ),
+        &format!("{jobs} here, {live} of them not ended"),
         plain,
     );
-    let Some(store) = &app.keeper.store else {
-        let text = app.keeper.refused.as_deref().unwrap_or("not told yet");
+    let keeper = &host.keeper;
+    let Some(store) = &keeper.store else {
+        let text = keeper.refused.as_deref().unwrap_or("not told yet");
         say("store", text, plain);
-        return lines;
+        return;
     };
     say("history", &format::finished_jobs(store), plain);
     let taken = format::taken(store, app.clock(), &app.settings.zone);
@@ -60,12 +87,11 @@ pub(super) fn lines(app: &App, width: usize, theme: Theme) -> Vec<Line<'static>>
             theme.faint(),
         );
     }
-    if let Some(words) = &app.keeper.refused {
+    if let Some(words) = &keeper.refused {
         say(
             "",
             &format!("as it was told last: {words}"),
             theme.warning(),
         );
     }
-    lines
 }

@@ -26,7 +26,7 @@ use crate::app::confirm::Question;
 
 pub(super) fn draw(app: &App, question: &Question, frame: &mut Frame<'_>, theme: Theme) {
     let jobs: Vec<&View> = (question.ids.iter())
-        .filter_map(|id| app.mirror.get(*id))
+        .filter_map(|id| app.hosts.get(*id))
         .collect();
     let area = frame.area();
     let width = 54.min(area.width);
@@ -77,7 +77,7 @@ pub(super) fn draw(app: &App, question: &Question, frame: &mut Frame<'_>, theme:
 }
 
 fn one(app: &App, job: &View, inner: usize, theme: Theme) -> Vec<Line<'static>> {
-    let age = format::age(app.clock().ms_since(job.created_at));
+    let age = format::age(app.clock_of(job).ms_since(job.created_at));
     let percent = format::percent(words::progress(job));
     let state = words::status(app, job, theme);
     vec![

@@ -16,6 +16,7 @@ use ratatui::style::Style;
 use super::cell;
 use super::theme::Theme;
 use crate::app::App;
+use crate::app::hosts::Host;
 use crate::app::link::State;
 
 pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) {
@@ -44,7 +45,7 @@ const INDENT: usize = 2;
 type Line = (String, Style);
 
 fn lines(app: &App, width: usize, theme: Theme) -> Vec<Line> {
-    if !app.mirror.is_empty() {
+    if !app.hosts.is_empty() {
         return vec![
             ("No job passes the filter.".to_owned(), theme.title()),
             (
@@ -53,27 +54,31 @@ fn lines(app: &App, width: usize, theme: Theme) -> Vec<Line> {
             ),
         ];
     }
-    match &app.link.state {
-        State::Connected if app.mirror.position().is_none() => {
+    let up = |host: &&Host| host.link.is_up();
+    let first = app.hosts.all().iter().find(up);
+    let host = first.unwrap_or(app.hosts.at(0));
+    match &host.link.state {
+        State::Connected | State::Polling { .. } if !app.hosts.is_whole() => {
             vec![(format!("Loading{}", theme.ellipsis()), theme.faint())]
         }
-        State::Connected => ways(app, width, theme),
+        State::Connected | State::Polling { .. } => ways(host, width, theme),
         State::Connecting => vec![(
-            format!(
-                "Connecting to {}{}",
-                app.settings.endpoint,
-                theme.ellipsis()
-            ),
+            format!("Connecting to {}{}", host.place.name, theme.ellipsis()),
             theme.faint(),
         )],
-        State::Waiting { reason, .. } => {
+        State::Waiting { .. } => {
             let mut lines = vec![("Not connected.".to_owned(), theme.title())];
-            let reason = theme.text(reason);
-            lines.extend(
-                cell::wrap(&reason, width)
-                    .into_iter()
-                    .map(|line| (line, theme.bad())),
-            );
+            for host in app.hosts.all() {
+                let State::Waiting { reason, .. } = &host.link.state else {
+                    continue;
+                };
+                let reason = theme.text(reason);
+                lines.extend(
+                    cell::wrap(&reason, width)
+                        .into_iter()
+                        .map(|line| (line, theme.bad())),
+                );
+            }
             lines.push((String::new(), Style::new()));
             lines.push((
                 "r tries again now; jobtop daemon status says how the daemon is.".to_owned(),
@@ -85,7 +90,7 @@ fn lines(app: &App, width: usize, theme: Theme) -> Vec<Line> {
 }
 
 /// The three ways to get a job.
-fn ways(app: &App, width: usize, theme: Theme) -> Vec<Line> {
+fn ways(host: &Host, width: usize, theme: Theme) -> Vec<Line> {
     let plain = Style::new();
     let mut lines = vec![
         (
@@ -106,7 +111,7 @@ fn ways(app: &App, width: usize, theme: Theme) -> Vec<Line> {
             plain,
         ),
     ];
-    let url = format!("{}/api/jobs", app.settings.curl);
+    let url = format!("{}/api/jobs", host.place.curl);
     let parts = [
         format!("curl {url}"),
         "-H 'Content-Type: application/json'".to_owned(),

@@ -219,8 +219,9 @@ fn errors(app: &App, width: usize, theme: Theme) -> Vec<Line<'static>> {
 
 /// What these are figures of, for the line below the header.
 pub(super) fn title(app: &App) -> String {
-    format!(
-        "figures of jobs that have ended, by {}",
-        app.figures.by.word()
-    )
+    let by = app.figures.by.word();
+    match super::of_daemon(app).as_str() {
+        "" => format!("figures of jobs that have ended, by {by}"),
+        of => format!("figures{of}: jobs that have ended, by {by}"),
+    }
 }

@@ -11,7 +11,6 @@ use ratatui::style::Style;
 use super::cell;
 use super::theme::Theme;
 use crate::app::act::{self, Verb};
-use crate::app::link::State;
 use crate::app::typing;
 use crate::app::{App, Mode};
 use crate::keymap::{Action, Binding, Context};
@@ -88,13 +87,11 @@ fn word(app: &App, row: &Binding) -> Option<&'static str> {
         Action::Open | Action::Log => job.map(|_| row.word),
         Action::Past => {
             let elsewhere = matches!(context, Context::List | Context::Figures);
-            (elsewhere && app.link.is_up()).then_some(row.word)
+            (elsewhere && app.hosts.up() > 0).then_some(row.word)
         }
         Action::Figures => (context == Context::Past).then_some(row.word),
-        Action::Filter if context == Context::List => (!app.mirror.is_empty()).then_some(row.word),
-        Action::Reconnect => {
-            matches!(app.link.state, State::Waiting { .. }).then_some("reconnect now")
-        }
+        Action::Filter if context == Context::List => (!app.hosts.is_empty()).then_some(row.word),
+        Action::Reconnect => app.hosts.is_waiting().then_some("reconnect now"),
         Action::Back if context == Context::List => match () {
             () if app.marks.count() > 0 => Some("unmark"),
             () if app.frozen.is_some() => Some("unfreeze"),

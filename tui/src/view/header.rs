@@ -3,8 +3,11 @@
 //! ```text
 //! jobtop  ● connected unix:/run/user/1000/jobtop/jobtopd.sock
 //! jobtop  ○ reconnecting: connection refused · data of 14s ago · next attempt in 3s · r now
+//! jobtop  ◐ asking every second: the feed is refused · ws://etl1:7411
+//! jobtop  ◐ 2 of 3 connected · web: connection refused · data of 14s ago · r now
 //! ```
 
+use jobtop_core::Timestamp;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -13,14 +16,14 @@ use super::cell;
 use super::format;
 use super::theme::Theme;
 use crate::app::App;
-use crate::app::link::State;
+use crate::app::hosts::Host;
+use crate::app::link::{Link, State};
 
 pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) {
     let mut at = area;
     let said = said(app, theme);
     // What is wrong with the store is said before where it is.
-    let trouble =
-        (app.keeper.trouble()).map(|trouble| format!("{} {trouble} (D)", theme.pick("⚠", "!")));
+    let trouble = trouble(app).map(|trouble| format!("{} {trouble} (D)", theme.pick("⚠", "!")));
     let aside = trouble
         .as_deref()
         .map_or(0, |text| cell::width(text) as u16 + 2);
@@ -49,6 +52,18 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) {
     }
 }
 
+/// What is wrong with a store, and whose it is.
+fn trouble(app: &App) -> Option<String> {
+    app.hosts.all().iter().find_map(|host| {
+        let trouble = host.keeper.trouble()?;
+        Some(if app.hosts.are_several() {
+            format!("{}: {trouble}", host.place.name)
+        } else {
+            trouble
+        })
+    })
+}
+
 /// Whether there is room to say why there is no connection.
 pub(super) fn says_reason(app: &App, width: u16, theme: Theme) -> bool {
     said(app, theme).fitting(width) < WITH_REASON
@@ -75,10 +90,29 @@ impl Said {
 }
 
 fn said(app: &App, theme: Theme) -> Said {
-    let endpoint = theme.text(&app.settings.endpoint);
+    if app.hosts.are_several() {
+        return said_of_several(app, theme);
+    }
+    let host = app.hosts.at(0);
+    let link = &host.link;
+    let endpoint = theme.text(&host.place.name);
     let dot = theme.dot();
     let off = theme.pick("○", "o");
-    match &app.link.state {
+    match &link.state {
+        State::Polling { reason } => {
+            let half = theme.pick("◐", "*");
+            let reason = theme.text(reason);
+            let short_reason = cell::fit(&reason, 48, theme);
+            Said {
+                forms: vec![
+                    format!("{half} asking every second: {reason}{dot}{endpoint}"),
+                    format!("{half} asking every second: {short_reason}"),
+                    format!("{half} asking every second{dot}{endpoint}"),
+                    format!("{half} asking every second"),
+                ],
+                style: theme.warning(),
+            }
+        }
         State::Connected => {
             let on = theme.pick("●", "*");
             Said {
@@ -91,13 +125,14 @@ fn said(app: &App, theme: Theme) -> Said {
             }
         }
         State::Connecting => {
-            let doing = if app.link.ever {
+            let doing = if link.ever {
                 "reconnecting"
             } else {
                 "connecting"
             };
             let dots = theme.ellipsis();
-            let age = data_of(app).map_or(String::new(), |age| format!("{dot}{age}"));
+            let age =
+                data_of(link, app.now.wall).map_or(String::new(), |age| format!("{dot}{age}"));
             Said {
                 forms: vec![
                     format!("{off} {doing} to {endpoint}{dots}{age}"),
@@ -111,14 +146,15 @@ fn said(app: &App, theme: Theme) -> Said {
             let reason = theme.text(reason);
             let seconds = retry_at.saturating_sub(app.now.mono).div_ceil(1_000);
             let next = format!("next attempt in {seconds}s");
-            let doing = if app.link.ever {
+            let doing = if link.ever {
                 "reconnecting"
             } else {
                 "not connected"
             };
-            let age = data_of(app).map_or(String::new(), |age| format!("{dot}{age}"));
+            let age =
+                data_of(link, app.now.wall).map_or(String::new(), |age| format!("{dot}{age}"));
             let short_reason = cell::fit(&reason, 36, theme);
-            let offline = app.link.lost_at().map_or(String::new(), |lost| {
+            let offline = link.lost_at().map_or(String::new(), |lost| {
                 format!(" {}", format::age(app.now.wall.ms_since(lost)))
             });
             Said {
@@ -135,9 +171,73 @@ fn said(app: &App, theme: Theme) -> Said {
     }
 }
 
+/// How we stand with several daemons: how many are connected, and what is the matter with the first that is not.
+fn said_of_several(app: &App, theme: Theme) -> Said {
+    let (up, all) = (app.hosts.up(), app.hosts.all().len());
+    let dot = theme.dot();
+    let polls = |host: &&Host| matches!(host.link.state, State::Polling { .. });
+    let names = |hosts: &mut dyn Iterator<Item = &Host>| {
+        let names: Vec<String> = hosts
+            .map(|host| theme.text(&host.place.name).into_owned())
+            .collect();
+        names.join(" ")
+    };
+    let Some(away) = app.hosts.all().iter().find(|host| !host.link.is_up()) else {
+        let polling = app.hosts.all().iter().filter(polls).count();
+        let on = theme.pick("●", "*");
+        let aside = match polling {
+            0 => String::new(),
+            polling => format!("{dot}{polling} asked every second"),
+        };
+        return Said {
+            forms: vec![
+                format!(
+                    "{on} {all} connected: {}{aside}",
+                    names(&mut app.hosts.all().iter())
+                ),
+                format!("{on} {all} connected{aside}"),
+            ],
+            style: if polling == 0 {
+                theme.good()
+            } else {
+                theme.warning()
+            },
+        };
+    };
+    let sign = if up == 0 {
+        theme.pick("○", "o")
+    } else {
+        theme.pick("◐", "*")
+    };
+    let name = theme.text(&away.place.name);
+    let age = data_of(&away.link, app.now.wall).map_or(String::new(), |age| format!("{dot}{age}"));
+    let why = match &away.link.state {
+        State::Waiting { reason, .. } => theme.text(reason).into_owned(),
+        _ => "connecting".to_owned(),
+    };
+    let short = cell::fit(&why, 36, theme);
+    let count = format!("{sign} {up} of {all} connected");
+    Said {
+        forms: vec![
+            format!("{count}{dot}{name}: {why}{age}{dot}r now"),
+            format!("{count}{dot}{name}: {short}{age}{dot}r now"),
+            format!(
+                "{count}{dot}without {}",
+                names(&mut app.hosts.all().iter().filter(|host| !host.link.is_up()))
+            ),
+            count,
+        ],
+        style: if up == 0 {
+            theme.bad()
+        } else {
+            theme.warning()
+        },
+    }
+}
+
 /// How old the picture is.
-fn data_of(app: &App) -> Option<String> {
-    let lost = app.link.lost_at()?;
-    let age = format::age(app.now.wall.ms_since(lost));
+fn data_of(link: &Link, now: Timestamp) -> Option<String> {
+    let lost = link.lost_at()?;
+    let age = format::age(now.ms_since(lost));
     Some(format!("data of {age} ago"))
 }

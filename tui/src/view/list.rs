@@ -25,7 +25,7 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) -> 
         empty::draw(app, buffer, area, theme);
         return rows;
     }
-    let laid = columns(area.width, &app.arrangement);
+    let laid = columns(area.width, &app.arrangement, app.hosts.are_several());
     heads(app, buffer, cell::line(area, 0), &laid, theme);
     let first = app.rows.first(rows);
     for (nth, line) in app.rows.lines(first).take(rows).enumerate() {
@@ -33,7 +33,7 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) -> 
         match line {
             Line::Head(head) => group(app, head, buffer, at, &laid, theme),
             Line::Job(id) => {
-                if let Some(job) = app.mirror.get(id) {
+                if let Some(job) = app.hosts.get(id) {
                     row(app, job, buffer, at, &laid, theme);
                 }
             }
@@ -53,7 +53,7 @@ fn group(
     theme: Theme,
 ) {
     let jobs = app.rows.order().get(head.jobs.clone()).unwrap_or_default();
-    let jobs: Vec<&View> = jobs.iter().filter_map(|id| app.mirror.get(*id)).collect();
+    let jobs: Vec<&View> = jobs.iter().filter_map(|id| app.hosts.get(*id)).collect();
     let runs = jobs.iter().filter(|job| job.status == Status::Running);
     let running = runs.clone().count();
     let done = jobs.iter().map(|job| words::progress(job)).sum::<f64>() / jobs.len().max(1) as f64;
@@ -146,6 +146,10 @@ fn row(app: &App, job: &View, buffer: &mut Buffer, at: Rect, laid: &[(Column, u1
             cell::put(buffer, place, &text, style, theme);
         }
     }
+    // Its daemon is away: what is seen of it is old.
+    if app.hosts.are_several() && app.hosts.is_stale(job.id) {
+        buffer.set_style(at, Style::new().add_modifier(Modifier::DIM));
+    }
 }
 
 fn progress(job: &View, buffer: &mut Buffer, place: Rect, theme: Theme) {
@@ -206,7 +210,7 @@ fn content(app: &App, job: &View, column: Column, theme: Theme) -> (String, Styl
             (words::eta(app, job, theme), style)
         }
         Column::Age => (
-            format::age(app.clock().ms_since(job.created_at)),
+            format::age(app.clock_of(job).ms_since(job.created_at)),
             theme.faint(),
         ),
     }

@@ -17,6 +17,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use ratatui::text::Line;
 
+use crate::app::hosts::HostId;
 use crate::app::{App, Mode, Screen, Shown};
 
 mod bar;
@@ -68,7 +69,7 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>) -> Shown {
     let theme = Theme::of(app);
     let empty = match app.screen {
         Screen::Past => app.past.jobs.is_empty(),
-        _ => app.mirror.is_empty(),
+        _ => app.hosts.is_empty(),
     };
     let at = arrange(frame.area(), app.screen, empty);
     let buffer = frame.buffer_mut();
@@ -96,7 +97,7 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>) -> Shown {
             shown.detail = seen;
         }
     }
-    if app.link.lost_at().is_some() {
+    if is_old(app) {
         fade(buffer, at);
     }
     let cursor = status_line::draw(app, buffer, at.status, theme);
@@ -122,6 +123,29 @@ fn page(lines: &[Line<'_>], scroll: usize, buffer: &mut Buffer, area: Rect) -> (
         buffer.set_line(area.x, area.y + nth as u16, line, area.width);
     }
     (lines.len(), seen)
+}
+
+/// Of which daemon a page is, where several are looked at.
+fn of_daemon(app: &App) -> String {
+    if app.hosts.are_several() {
+        format!(" of {}", app.hosts.at(app.focus).place.name)
+    } else {
+        String::new()
+    }
+}
+
+/// Whether all that is seen is of daemons that are away. Of several the list shows which.
+fn is_old(app: &App) -> bool {
+    let lost = |host: HostId| app.hosts.at(host).link.lost_at().is_some();
+    match app.screen {
+        Screen::List if app.hosts.are_several() => (0..app.hosts.all().len()).all(lost),
+        Screen::List => lost(0),
+        Screen::Detail(_) | Screen::Log => {
+            let chosen = app.chosen().map(|job| app.host_of(job.id));
+            lost(chosen.unwrap_or(app.focus))
+        }
+        Screen::Past | Screen::Figures(_) | Screen::Daemon(_) => lost(app.focus),
+    }
 }
 
 /// The picture is old: everything that is of the jobs steps back.

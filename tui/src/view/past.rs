@@ -183,7 +183,8 @@ fn instead(app: &App, theme: Theme) -> Option<String> {
 
 /// Whose jobs these are, for the line below the header.
 pub(super) fn title(app: &App) -> String {
-    format!("history: jobs that have ended, {}", app.past.order())
+    let of = super::of_daemon(app);
+    format!("history{of}: jobs that have ended, {}", app.past.order())
 }
 
 /// How many there are, for the line above the footer.

@@ -41,8 +41,9 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) -> 
     } else if !in_force(app).is_empty() {
         let text = format!("/{}", in_force(app));
         cell::put(buffer, at, &text, theme.title(), theme);
-    } else if let State::Waiting { reason, .. } = &app.link.state
-        && !app.mirror.is_empty()
+    } else if let State::Waiting { reason, .. } = &app.hosts.at(0).link.state
+        && !app.hosts.are_several()
+        && !app.hosts.is_empty()
         && !header::says_reason(app, area.width, theme)
     {
         cell::put(buffer, at, reason, theme.bad(), theme);
@@ -75,7 +76,7 @@ fn count(app: &App) -> String {
     if let (Screen::Log, Some(log)) = (app.screen, &app.log) {
         return super::log::place(log, app.shown.log.1);
     }
-    let (listed, all) = (app.rows.order().len(), app.mirror.len());
+    let (listed, all) = (app.rows.order().len(), app.hosts.len());
     let count = match (app.filters.is_set(), all) {
         (true, _) => format!("{listed} of {all}"),
         (false, 0) => String::new(),

@@ -20,8 +20,11 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) {
     let title = match (app.screen, app.ground) {
         (Screen::Past, _) | (Screen::Detail(_) | Screen::Log, Ground::Past) => past::title(app),
         (Screen::Figures(_), _) => figures::title(app),
+        (Screen::Daemon(_), _) if app.hosts.are_several() => {
+            "the daemons and their stores".to_owned()
+        }
         (Screen::Daemon(_), _) => "the daemon and its store".to_owned(),
-        _ if app.mirror.is_empty() => return,
+        _ if app.hosts.is_empty() => return,
         _ => return statuses(app, buffer, area, theme),
     };
     cell::put(buffer, area, &title, theme.title(), theme);
@@ -66,7 +69,7 @@ enum Form {
 
 fn tabs(app: &App, form: Form, theme: Theme) -> Vec<Tab> {
     let chosen = app.filters.status;
-    let all = format!("all {}", app.mirror.len());
+    let all = format!("all {}", app.hosts.len());
     let style = |is_chosen: bool, style: Style| {
         if is_chosen { theme.chosen() } else { style }
     };

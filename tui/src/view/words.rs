@@ -21,14 +21,14 @@ pub(super) fn eta(app: &App, job: &View, theme: Theme) -> String {
     let worked = || format::duration(app.active_ms(job));
     if let Some(request) = job.control {
         // Not done yet, whatever the status says.
-        let age = app.clock().ms_since(request.requested_at);
+        let age = app.clock_of(job).ms_since(request.requested_at);
         return format!("asked {} ago", format::age(age));
     }
     match job.status {
         Status::Pending => "waiting".to_owned(),
         Status::Running | Status::Paused if job.stalled_since.is_some() => {
-            let since = job.stalled_since.unwrap_or(app.clock());
-            format!("stalled {}", format::age(app.clock().ms_since(since)))
+            let since = job.stalled_since.unwrap_or(app.clock_of(job));
+            format!("stalled {}", format::age(app.clock_of(job).ms_since(since)))
         }
         Status::Running => remaining(app, job).map_or_else(unknown, |ms| {
             if ms == 0 {
@@ -47,7 +47,7 @@ pub(super) fn eta(app: &App, job: &View, theme: Theme) -> String {
 /// Milliseconds until the estimated end.
 pub(super) fn remaining(app: &App, job: &View) -> Option<u64> {
     let at = job.metrics.estimated_completion?;
-    Some(at.ms_since(app.clock()))
+    Some(at.ms_since(app.clock_of(job)))
 }
 
 /// Between which times its end is expected, where that is told.
@@ -57,7 +57,7 @@ pub(super) fn range(app: &App, job: &View) -> Option<String> {
         metrics.estimated_completion_low?,
         metrics.estimated_completion_high?,
     );
-    let to_go = |at: jobtop_core::Timestamp| format::to_go(at.ms_since(app.clock()));
+    let to_go = |at: jobtop_core::Timestamp| format::to_go(at.ms_since(app.clock_of(job)));
     Some(format!("{} to {}", to_go(low), to_go(high)))
 }
 

@@ -1,7 +1,7 @@
 //! The WebSocket to a daemon that comes back by itself.
 //!
 //! [`connect`] spawns the task that dials, subscribes, reads and, when the connection breaks, waits and does it again,
-//! going on where it was cut. `session` is one connection, `position` knows where to go on, `words` says for people why
+//! going on where it was cut. `session` is one connection, `polling` the way round where no WebSocket comes through, `position` knows where to go on, `words` says for people why
 //! a connection is no more. Memory does not grow with a slow consumer: the channel of events is bounded, and while it
 //! is full the socket is not read.
 
@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::backoff::Backoff;
 use crate::endpoint::Endpoint;
 
+mod polling;
 mod position;
 mod session;
 mod words;
@@ -23,8 +24,9 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use polling::{Left, Polling};
 use position::Positions;
-use session::{Ended, Session};
+use session::{Ended, NotOpen, Session};
 
 /// How many events wait for the consumer before the socket is no longer read.
 const EVENTS: usize = 256;
@@ -51,8 +53,10 @@ pub enum LinkState {
     /// It is open. What was asked on the connection before this one and not answered stays unanswered: whether it was
     /// done, the states that follow will show.
     Connected {
-        /// What the daemon said of itself.
+        /// What the daemon said of itself; by way of polling only its epoch and revision are known.
         welcome: Welcome,
+        /// Why there is no feed and the daemon is asked again and again instead, for a person; `None` where there is one.
+        polling: Option<String>,
     },
     /// It is closed, and is tried again after a while.
     Waiting {
@@ -87,6 +91,24 @@ pub struct Timing {
     pub ping_every: Duration,
     /// A peer of which nothing was heard for this long is gone.
     pub dead_after: Duration,
+    /// Whether the daemon is asked again and again instead of its feed being taken.
+    pub poll: bool,
+}
+
+impl Timing {
+    /// For somebody who looks on: a peer that is gone is noticed within a few seconds, and one that is back within one.
+    #[must_use]
+    pub fn watched() -> Self {
+        Self {
+            backoff: Backoff {
+                max: Duration::from_millis(900),
+                ..Backoff::default()
+            },
+            ping_every: Duration::from_secs(5),
+            dead_after: Duration::from_secs(12),
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for Timing {
@@ -96,6 +118,7 @@ impl Default for Timing {
             dial: Duration::from_secs(5),
             ping_every: Duration::from_secs(30),
             dead_after: Duration::from_secs(60),
+            poll: false,
         }
     }
 }
@@ -215,36 +238,60 @@ impl Link {
     ) -> Result<(String, Duration), Stop> {
         let opening = async {
             say(&self.events, LinkState::Connecting { attempt }).await?;
-            let opened = Session::open(&self.endpoint, &self.timing).await;
-            Ok(opened)
+            Ok(self.open().await)
         };
         let opened = tokio::select! {
             opened = opening => opened?,
             _ = &mut *gone => return Err(Stop),
         };
-        let (mut session, welcome) = match opened {
-            Ok(opened) => opened,
+        let mut line = match opened {
+            Ok(line) => line,
             Err(reason) => return Ok((reason, Duration::ZERO)),
         };
         let begun = Instant::now();
-        let (queue, frames) = mpsc::channel(FRAMES);
-        // First the queue, then the news: who reads "connected" may send at once.
-        self.present.send_replace(Some(queue));
-        let living = async {
-            say(&self.events, LinkState::Connected { welcome }).await?;
-            session
-                .live(frames, &self.events, &mut self.positions, &self.timing)
-                .await
-        };
-        let ended = tokio::select! {
-            ended = living => ended,
-            _ = &mut *gone => Err(Stop),
-        };
-        self.present.send_replace(None);
-        if ended.is_err() {
-            session.goodbye().await;
+        loop {
+            let (queue, frames) = mpsc::channel(FRAMES);
+            // First the queue, then the news: who reads "connected" may send at once.
+            self.present.send_replace(Some(queue));
+            let ended = tokio::select! {
+                ended = line.live(frames, &self.events, &mut self.positions, &self.timing) => ended,
+                _ = &mut *gone => Err(Stop),
+            };
+            self.present.send_replace(None);
+            match ended {
+                Ok(Left::ForFeed(session, welcome)) => line = Line::Feed(session, welcome),
+                Ok(Left::Ended(reason)) => return Ok((reason, begun.elapsed())),
+                Err(Stop) => {
+                    line.goodbye().await;
+                    return Err(Stop);
+                }
+            }
         }
-        ended.map(|Ended(reason)| (reason, begun.elapsed()))
+    }
+
+    /// Opens the feed, or the way round it; or why neither.
+    async fn open(&self) -> Result<Line, String> {
+        if self.positions.is_empty() {
+            return match Session::open_for_reports(&self.endpoint, &self.timing).await {
+                Ok((session, welcome)) => Ok(Line::Feed(Box::new(session), welcome)),
+                Err(not_open) => Err(not_open.reason()),
+            };
+        }
+        let why = if self.timing.poll {
+            "as was wished".to_owned()
+        } else {
+            match Session::open(&self.endpoint, &self.timing).await {
+                Ok((session, welcome)) => return Ok(Line::Feed(Box::new(session), welcome)),
+                Err(NotOpen::Unreached(reason)) => return Err(reason),
+                Err(NotOpen::NoFeed(reason)) => reason,
+            }
+        };
+        match Polling::open(&self.endpoint).await {
+            Ok((polling, welcome)) => Ok(Line::Polling(Box::new(polling), welcome, why)),
+            Err(error) if self.timing.poll => Err(error.to_string()),
+            // What was wrong with the feed says more.
+            Err(_) => Err(why),
+        }
     }
 
     async fn wait(
@@ -275,6 +322,43 @@ impl Link {
         tokio::select! {
             waited = waiting => waited,
             _ = gone => Err(Stop),
+        }
+    }
+}
+
+/// How the daemon is spoken to.
+enum Line {
+    Feed(Box<Session>, Welcome),
+    Polling(Box<Polling>, Welcome, String),
+}
+
+impl Line {
+    /// Carries frames and messages until the connection ends or nobody listens.
+    async fn live(
+        &mut self,
+        frames: mpsc::Receiver<String>,
+        events: &mpsc::Sender<Event>,
+        positions: &mut Positions,
+        timing: &Timing,
+    ) -> Result<Left, Stop> {
+        let (welcome, polling) = match self {
+            Self::Feed(_, welcome) => (welcome.clone(), None),
+            Self::Polling(_, welcome, why) => (welcome.clone(), Some(why.clone())),
+        };
+        say(events, LinkState::Connected { welcome, polling }).await?;
+        match self {
+            Self::Feed(session, _) => {
+                let Ended(reason) = session.live(frames, events, positions, timing).await?;
+                Ok(Left::Ended(reason))
+            }
+            Self::Polling(polling, ..) => polling.live(frames, events, positions, timing).await,
+        }
+    }
+
+    /// Tells the peer that we go, if it still listens.
+    async fn goodbye(&mut self) {
+        if let Self::Feed(session, _) = self {
+            session.goodbye().await;
         }
     }
 }

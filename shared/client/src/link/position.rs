@@ -28,6 +28,24 @@ impl Positions {
         self.0.iter().map(Position::to_ask)
     }
 
+    /// Where all of them can go on together: the least revision, if all know the same epoch.
+    pub(super) fn common(&self) -> Option<(u64, u64)> {
+        let asked: Option<Vec<(u64, u64)>> = (self.to_ask())
+            .map(|wanted| Some((wanted.after?, wanted.epoch?)))
+            .collect();
+        let asked = asked?;
+        let (least, epoch) = *asked.iter().min()?;
+        asked
+            .iter()
+            .all(|(_, other)| *other == epoch)
+            .then_some((least, epoch))
+    }
+
+    /// Whether nothing is subscribed: then the connection is for reports alone.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// A message passes on its way to the consumer.
     pub(super) fn see(&mut self, message: &Message) {
         match message {

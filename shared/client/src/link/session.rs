@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval_at, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Bytes, Message as Frame};
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message as Frame};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::position::Positions;
@@ -30,6 +30,23 @@ type Socket = WebSocketStream<Box<dyn Stream>>;
 /// Why a connection is no more, for a person.
 pub(super) struct Ended(pub(super) String);
 
+/// Why a connection did not come about.
+pub(super) enum NotOpen {
+    /// The daemon was not reached, or does not want us.
+    Unreached(String),
+    /// Somebody answers there, but no WebSocket comes through.
+    NoFeed(String),
+}
+
+impl NotOpen {
+    /// Why, for a person.
+    pub(super) fn reason(self) -> String {
+        match self {
+            Self::Unreached(reason) | Self::NoFeed(reason) => reason,
+        }
+    }
+}
+
 /// An open connection.
 pub(super) struct Session {
     endpoint: Endpoint,
@@ -42,28 +59,52 @@ impl Session {
     pub(super) async fn open(
         endpoint: &Endpoint,
         timing: &Timing,
-    ) -> Result<(Self, Welcome), String> {
-        timeout(timing.dial, Self::open_at_leisure(endpoint, timing))
-            .await
-            .unwrap_or_else(|_| Err(format!("no answer from {endpoint}")))
+    ) -> Result<(Self, Welcome), NotOpen> {
+        Self::open_for(endpoint, timing, FEED_PATH).await
     }
 
-    async fn open_at_leisure(
+    /// The same for reports alone, which needs no feed.
+    pub(super) async fn open_for_reports(
         endpoint: &Endpoint,
         timing: &Timing,
-    ) -> Result<(Self, Welcome), String> {
+    ) -> Result<(Self, Welcome), NotOpen> {
+        Self::open_for(endpoint, timing, &format!("{FEED_PATH}?for=reports")).await
+    }
+
+    async fn open_for(
+        endpoint: &Endpoint,
+        timing: &Timing,
+        path: &str,
+    ) -> Result<(Self, Welcome), NotOpen> {
         let byte_stream = dial(endpoint, timing.dial)
             .await
-            .map_err(|error| dial::reason(endpoint, &error))?;
-        let mut request = format!("ws://{}{FEED_PATH}", endpoint.authority())
+            .map_err(|error| NotOpen::Unreached(dial::reason(endpoint, &error)))?;
+        timeout(timing.dial, Self::shake_hands(endpoint, byte_stream, path))
+            .await
+            .unwrap_or_else(|_| Err(NotOpen::NoFeed(format!("no answer from {endpoint}"))))
+    }
+
+    async fn shake_hands(
+        endpoint: &Endpoint,
+        byte_stream: Box<dyn Stream>,
+        path: &str,
+    ) -> Result<(Self, Welcome), NotOpen> {
+        let broken = |error| NotOpen::NoFeed(words::broken(endpoint, &error));
+        let mut request = format!("ws://{}{path}", endpoint.authority())
             .into_client_request()
-            .map_err(|error| words::broken(endpoint, &error))?;
+            .map_err(broken)?;
         if let Some(authorization) = endpoint.authorization() {
             request.headers_mut().insert(AUTHORIZATION, authorization);
         }
         let (socket, _) = client_async_with_config(request, byte_stream, Some(config()))
             .await
-            .map_err(|error| words::broken(endpoint, &error))?;
+            .map_err(|error| match &error {
+                // By HTTP it would be the same.
+                Error::Http(answer) if matches!(answer.status().as_u16(), 401 | 403 | 429) => {
+                    NotOpen::Unreached(words::broken(endpoint, &error))
+                }
+                _ => broken(error),
+            })?;
         let (sink, stream) = socket.split();
         let mut session = Self {
             endpoint: endpoint.clone(),
@@ -76,12 +117,17 @@ impl Session {
                     Ok(Message::Welcome(welcome)) => return Ok((session, welcome)),
                     // A daemon says welcome first; whatever else comes before it is not for us.
                     Ok(_) => {}
-                    Err(_) => return Err(format!("{endpoint} is no jobtop daemon")),
+                    Err(_) => {
+                        let reason = format!("{endpoint} is no jobtop daemon");
+                        return Err(NotOpen::Unreached(reason));
+                    }
                 },
-                Some(Ok(Frame::Close(frame))) => return Err(words::closed(frame.as_ref())),
+                Some(Ok(Frame::Close(frame))) => {
+                    return Err(NotOpen::Unreached(words::closed(frame.as_ref())));
+                }
                 Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(words::broken(endpoint, &error)),
-                None => return Err(words::gone(endpoint)),
+                Some(Err(error)) => return Err(broken(error)),
+                None => return Err(NotOpen::NoFeed(words::gone(endpoint))),
             }
         }
     }

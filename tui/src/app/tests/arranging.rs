@@ -90,7 +90,7 @@ fn groups_have_heads_and_the_cursor_passes_over_them() {
         lines
             .map(|line| match line {
                 Line::Head(head) => format!("{} {:?}", head.name, head.jobs),
-                Line::Job(id) => person.app.mirror.get(id).unwrap().name.to_string(),
+                Line::Job(id) => person.app.hosts.get(id).unwrap().name.to_string(),
             })
             .collect()
     };

@@ -12,6 +12,7 @@ mod log;
 mod order;
 mod past;
 pub(crate) mod person;
+mod several;
 
 use person::{Person, job};
 

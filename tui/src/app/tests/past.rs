@@ -188,8 +188,8 @@ fn figures_are_of_the_jobs_that_the_filter_of_the_history_lets_through() {
 #[test]
 fn whether_the_store_is_well_is_asked_on_every_connection() {
     let mut person = Person::alone();
-    let asked = person.happen(Event::Link(crate::app::link::State::Connected));
-    assert_eq!(asked, [Effect::AskStore]);
+    let asked = person.happen(Event::Link(0, crate::app::link::State::Connected));
+    assert_eq!(asked, [Effect::AskStore(0)]);
     let store = |state: &str, damage: usize| StoreAnswer {
         records: 5,
         periods: 1,
@@ -207,10 +207,10 @@ fn whether_the_store_is_well_is_asked_on_every_connection() {
         ("no_room", 0, Some("the disk is full")),
         ("degraded", 2, Some("the store is degraded")),
     ] {
-        person.happen(Event::Store(Ok(store(state, damage))));
-        assert_eq!(person.app.keeper.trouble().as_deref(), trouble);
+        person.happen(Event::Store(0, Ok(store(state, damage))));
+        assert_eq!(person.app.hosts.at(0).keeper.trouble().as_deref(), trouble);
     }
-    assert_eq!(person.press("D"), [Effect::AskStore]);
+    assert_eq!(person.press("D"), [Effect::AskStore(0)]);
     assert_eq!(person.app.screen, Screen::Daemon(0));
 }
 
@@ -274,9 +274,9 @@ fn what_was_found_stays_in_sight_and_is_asked_again_when_the_daemon_is_back() {
         (person.app.past.jobs.len(), person.toast()),
         (1, "connection refused")
     );
-    let asked = person.happen(Event::Link(crate::app::link::State::Connected));
+    let asked = person.happen(Event::Link(0, crate::app::link::State::Connected));
     assert!(
-        matches!(asked[..], [Effect::AskStore, Effect::Search(_)]),
+        matches!(asked[..], [Effect::AskStore(0), Effect::Search(_)]),
         "{asked:?}"
     );
 }

@@ -6,6 +6,7 @@ use jobtop_core::proto::view::{Patch, View};
 use jobtop_core::{JobId, Now, Timestamp};
 
 use crate::app::act::{self, Verb};
+use crate::app::hosts::{HostId, Place};
 use crate::app::link::State;
 use crate::app::{Answer, App, Effect, Event, Settings, update};
 use crate::keymap::{Chord, Key};
@@ -55,6 +56,8 @@ fn patch(job: &View) -> Patch {
 pub(crate) struct Person {
     pub(crate) app: App,
     now: Now,
+    /// The daemon that speaks.
+    pub(crate) host: HostId,
 }
 
 impl Person {
@@ -73,13 +76,28 @@ impl Person {
 
     /// Before the first connection.
     pub(crate) fn alone() -> Self {
+        Self::before(&[Place {
+            name: "unix:/run/user/1000/jobtop/jobtopd.sock".to_owned(),
+            curl: "--unix-socket /run/user/1000/jobtop/jobtopd.sock http://localhost".to_owned(),
+        }])
+    }
+
+    /// Before the first connection to several daemons of those names.
+    pub(crate) fn before_several(names: &[&str]) -> Self {
+        let place = |name: &&str| Place {
+            name: (*name).to_owned(),
+            curl: format!("http://{name}:7411"),
+        };
+        Self::before(&names.iter().map(place).collect::<Vec<_>>())
+    }
+
+    fn before(places: &[Place]) -> Self {
         let now = Now {
             wall: at(0),
             mono: 100_000,
         };
         let settings = Settings {
-            endpoint: "unix:/run/user/1000/jobtop/jobtopd.sock".to_owned(),
-            curl: "--unix-socket /run/user/1000/jobtop/jobtopd.sock http://localhost".to_owned(),
+            places: places.to_vec(),
             color: true,
             ascii: false,
             read_only: false,
@@ -90,7 +108,7 @@ impl Person {
         };
         let mut app = App::new(settings, now);
         app.shown.rows = 10;
-        Self { app, now }
+        Self { app, now, host: 0 }
     }
 
     /// Presses keys, named as the help names them, one after the other.
@@ -123,7 +141,8 @@ impl Person {
     }
 
     pub(crate) fn link(&mut self, state: State) {
-        self.happen(Event::Link(state));
+        let host = self.host;
+        self.happen(Event::Link(host, state));
     }
 
     /// The connection broke; the next attempt is so many milliseconds away.
@@ -182,7 +201,7 @@ impl Person {
         revision: u64,
         change: impl FnOnce(&mut Patch),
     ) -> Vec<Effect> {
-        let mut patch = patch(self.app.mirror.get(id).expect("the job is there"));
+        let mut patch = patch(self.app.hosts.get(id).expect("the job is there"));
         patch.control = None;
         patch.revision = revision;
         change(&mut patch);
@@ -207,7 +226,8 @@ impl Person {
     }
 
     fn say(&mut self, message: Message) -> Vec<Effect> {
-        self.happen(Event::Message(message))
+        let host = self.host;
+        self.happen(Event::Message(host, message))
     }
 
     /// What the notice says.
@@ -224,12 +244,7 @@ impl Person {
     pub(crate) fn names(&self) -> Vec<String> {
         let order = self.app.rows.order();
         let name = |id: &JobId| {
-            let name = &self
-                .app
-                .mirror
-                .get(*id)
-                .expect("listed jobs are there")
-                .name;
+            let name = &self.app.hosts.get(*id).expect("listed jobs are there").name;
             let short = name.trim_start_matches("orders-").trim_end_matches(".csv");
             if self.app.rows.cursor() == Some(*id) {
                 format!("[{short}]")

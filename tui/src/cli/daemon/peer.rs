@@ -36,7 +36,7 @@ pub(super) async fn welcome(endpoint: &Endpoint) -> Result<Welcome, Failure> {
     let said = async {
         while let Some(event) = events.recv().await {
             match event {
-                Event::State(LinkState::Connected { welcome }) => return Ok(welcome),
+                Event::State(LinkState::Connected { welcome, .. }) => return Ok(welcome),
                 Event::State(LinkState::Waiting { reason, .. }) => {
                     return Err(Failure::Unreachable(Said::new(reason)));
                 }

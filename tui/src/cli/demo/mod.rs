@@ -139,7 +139,11 @@ fn look(
     });
     match served {
         Ok(endpoint) => {
-            let goodbye = screen::open(endpoint, screen::Look::default(), global.color)?;
+            let goodbye = screen::open(
+                vec![(endpoint.to_string(), endpoint)],
+                screen::Look::default(),
+                global.color,
+            )?;
             let signal = goodbye.signal.and_then(|signal| u8::try_from(signal).ok());
             Ok(signal.map_or(Looked::UntilLeft, Looked::UntilSignal))
         }

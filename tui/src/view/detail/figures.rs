@@ -59,7 +59,7 @@ pub(super) fn lines(app: &App, job: &View, width: usize, theme: Theme) -> Vec<Li
         worked = format!("{worked}, paused {paused}");
     }
     say("worked", worked, plain);
-    let moment = |at| format::moment(at, app.clock(), &app.settings.zone);
+    let moment = |at| format::moment(at, app.clock_of(job), &app.settings.zone);
     say("created", moment(job.created_at), plain);
     if let Some(at) = metrics.start_time.filter(|at| *at != job.created_at) {
         say("started", moment(at), plain);

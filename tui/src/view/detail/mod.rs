@@ -172,7 +172,7 @@ fn when(app: &App, job: &View, theme: Theme) -> String {
         Status::Running => match (words::remaining(app, job), job.metrics.estimated_completion) {
             (Some(0), _) => "done any moment".to_owned(),
             (Some(_), Some(at)) => {
-                let at = format::moment(at, app.clock(), &app.settings.zone);
+                let at = format::moment(at, app.clock_of(job), &app.settings.zone);
                 let range =
                     words::range(app, job).map_or_else(String::new, |range| format!(" ({range})"));
                 format!("{short} to go{range}, done about {at}")

@@ -17,7 +17,7 @@ pub(super) fn lines(app: &App, job: &View, width: usize, theme: Theme) -> Vec<Li
         }
     };
     if let Some(request) = job.control {
-        let age = format::age(app.clock().ms_since(request.requested_at));
+        let age = format::age(app.clock_of(job).ms_since(request.requested_at));
         let text = format!(
             "{} was asked {age} ago; the program that does the job has not said yet that it is done",
             request.action.word()

@@ -8,6 +8,7 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
+use crate::app::link::State;
 use crate::app::log::{Piece, Standing};
 use crate::app::tests::person::{Person, asked_for, at, job};
 use crate::app::{Colours, Event};
@@ -245,7 +246,7 @@ fn a_hurt_store_is_said_at_the_top_and_told_on_the_page_of_the_daemon() {
     }))
     .unwrap();
     let mut person = Person::with(many());
-    person.happen(Event::Store(Ok(store)));
+    person.happen(Event::Store(0, Ok(store)));
     for (width, height) in [(60, 12), (100, 12)] {
         insta::assert_snapshot!(
             format!("hurt_{width}x{height}"),
@@ -474,6 +475,54 @@ fn the_chosen_row_is_reversed_and_an_old_picture_is_dim() {
     let buffer = frame(&mut person, 80, 24);
     assert!((3..12).all(|y| buffer[(2, y)].modifier.contains(Modifier::DIM)));
     assert!(!buffer[(2, 0)].modifier.contains(Modifier::DIM));
+}
+
+/// Two daemons, one of which is away.
+fn several() -> Person {
+    let mut person = Person::before_several(&["etl", "web"]);
+    for (host, jobs) in [(0, [job(1), job(2)]), (1, [job(3), job(4)])] {
+        person.host = host;
+        person.link(State::Connected);
+        person.snapshot(jobs);
+    }
+    person.tick();
+    person
+}
+
+#[test]
+fn several_daemons_in_one_list() {
+    let mut person = several();
+    for (width, height) in [(120, 16), (80, 16), (40, 12)] {
+        insta::assert_snapshot!(
+            format!("several_{width}x{height}"),
+            screen(&mut person, width, height)
+        );
+    }
+    person.cut(3_000);
+    person.wait(14_000);
+    insta::assert_snapshot!("several_one_away", screen(&mut person, 120, 16));
+    // Only its own rows step back.
+    let buffer = frame(&mut person, 120, 16);
+    let dim = |y: u16| buffer[(20, y)].modifier.contains(Modifier::DIM);
+    let rows: Vec<bool> = (3..7).map(dim).collect();
+    assert_eq!(rows, [false, false, true, true]);
+    person.press("D");
+    insta::assert_snapshot!("several_page", screen(&mut person, 100, 16));
+}
+
+#[test]
+fn a_daemon_that_is_asked_every_second_says_why() {
+    let mut person = Person::with([job(1)]);
+    person.link(State::Polling {
+        reason: "ws://etl1:7411 refused the connection: 426 Upgrade Required".to_owned(),
+    });
+    for width in [140, 80, 40] {
+        let text = screen(&mut person, width, 10);
+        insta::assert_snapshot!(
+            format!("polling_{width}"),
+            text.lines().next().unwrap_or_default()
+        );
+    }
 }
 
 #[test]

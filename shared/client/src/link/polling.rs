@@ -1,0 +1,308 @@
+//! The way round where no WebSocket comes through: `GET /api/jobs` again and again, told to the consumer as the feed would have
+//! told it. What is asked of jobs goes by HTTP calls. Now and then the feed is tried again.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use jobtop_core::proto::body::{JobAnswer, JobsAnswer, PriorityBody};
+use jobtop_core::proto::channel::{Channel, Topic};
+use jobtop_core::proto::message::{ErrorMessage, Message, SnapshotEnd, Subscribed, Welcome};
+use jobtop_core::proto::request::ListJobs;
+use jobtop_core::proto::view::View;
+use serde::Deserialize;
+use serde_json::Map;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+
+use super::position::Positions;
+use super::session::{NotOpen, Session};
+use super::{Event, Stop, Timing};
+use crate::endpoint::Endpoint;
+use crate::rest::{CallError, Rest};
+
+/// How often is asked.
+const EVERY: Duration = Duration::from_secs(1);
+/// How often the feed is tried again.
+const FEED_AGAIN: Duration = Duration::from_secs(10);
+
+/// One stretch of asking again and again.
+pub(super) struct Polling {
+    endpoint: Endpoint,
+    rest: Rest,
+    /// Whether the subscriptions have been told that they stand.
+    is_told: bool,
+    /// Where to go on asking: a revision and its epoch.
+    position: Option<(u64, u64)>,
+}
+
+/// How a stretch ends.
+pub(super) enum Left {
+    /// The feed is there again.
+    ForFeed(Box<Session>, Welcome),
+    /// The daemon does not answer any more, and why.
+    Ended(String),
+}
+
+/// Something that was under way is done.
+enum Done {
+    Asked(Box<Result<Round, CallError>>),
+    Answered(Message),
+    Feed(Box<Result<(Session, Welcome), NotOpen>>),
+}
+
+/// What one round of asking has brought.
+struct Round {
+    /// All there is, or what changed.
+    is_whole: bool,
+    listing: JobsAnswer,
+}
+
+impl Polling {
+    /// Asks whether the daemon answers that way.
+    pub(super) async fn open(endpoint: &Endpoint) -> Result<(Self, Welcome), CallError> {
+        let rest = Rest::new(endpoint.clone());
+        let probe = ListJobs {
+            limit: Some(1),
+            ..ListJobs::default()
+        };
+        let listing = rest.list(&probe).await?;
+        // What a daemon says of itself over a WebSocket is not known here.
+        let welcome = Welcome {
+            client_id: String::new(),
+            protocol: 0,
+            server: String::new(),
+            epoch: listing.epoch,
+            revision: listing.revision,
+            user_id: String::new(),
+            role: String::new(),
+        };
+        let polling = Self {
+            endpoint: endpoint.clone(),
+            rest,
+            is_told: false,
+            position: None,
+        };
+        Ok((polling, welcome))
+    }
+
+    /// Asks until the feed is there again, the daemon is gone, or nobody listens.
+    pub(super) async fn live(
+        &mut self,
+        mut frames: mpsc::Receiver<String>,
+        events: &mpsc::Sender<Event>,
+        positions: &mut Positions,
+        timing: &Timing,
+    ) -> Result<Left, Stop> {
+        self.position = positions.common();
+        let mut under_way: FuturesUnordered<BoxFuture<'static, Done>> = FuturesUnordered::new();
+        let mut asks = tokio::time::interval(EVERY);
+        asks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut feeds = interval_at(Instant::now() + FEED_AGAIN, FEED_AGAIN);
+        feeds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut is_asking, mut is_trying) = (false, timing.poll);
+        loop {
+            // Every arm may be given up: what is under way stays where it is.
+            tokio::select! {
+                _ = asks.tick(), if !is_asking => {
+                    is_asking = true;
+                    under_way.push(Box::pin(ask(self.rest.clone(), self.position, timing.dead_after)));
+                }
+                _ = feeds.tick(), if !is_trying => {
+                    is_trying = true;
+                    under_way.push(Box::pin(try_feed(self.endpoint.clone(), *timing)));
+                }
+                Some(frame) = frames.recv() => {
+                    if let Some(asked) = Asked::read(&frame) {
+                        under_way.push(Box::pin(asked.answered(self.rest.clone())));
+                    }
+                }
+                Some(done) = under_way.next() => match done {
+                    Done::Asked(round) => {
+                        is_asking = false;
+                        match *round {
+                            Ok(round) => self.tell(round, events, positions).await?,
+                            Err(error) if is_stale(&error) => {
+                                self.position = None;
+                                asks.reset_immediately();
+                            }
+                            Err(error) => return Ok(Left::Ended(error.to_string())),
+                        }
+                    }
+                    Done::Answered(message) => {
+                        tell(events, positions, message).await?;
+                        // What was done is to be seen at once.
+                        asks.reset_immediately();
+                    }
+                    Done::Feed(opened) => {
+                        is_trying = false;
+                        if let Ok((session, welcome)) = *opened {
+                            return Ok(Left::ForFeed(Box::new(session), welcome));
+                        }
+                    }
+                },
+                () = events.closed() => return Err(Stop),
+            }
+        }
+    }
+
+    /// Tells each subscription what a round has brought, as the feed would.
+    async fn tell(
+        &mut self,
+        round: Round,
+        events: &mpsc::Sender<Event>,
+        positions: &mut Positions,
+    ) -> Result<(), Stop> {
+        let Round { is_whole, listing } = round;
+        let channels: Vec<String> = positions.to_ask().map(|wanted| wanted.channel).collect();
+        for channel in channels {
+            let is_about = about(&channel);
+            if is_whole || !self.is_told {
+                let subscribed = Subscribed {
+                    channel: channel.clone(),
+                    revision: listing.revision,
+                    epoch: listing.epoch,
+                    reset: is_whole,
+                    timestamp: None,
+                };
+                tell(events, positions, Message::Subscribed(subscribed)).await?;
+            }
+            for job in listing.jobs.iter().filter(|job| is_about(job)) {
+                let snapshot = Message::JobSnapshot {
+                    channel: channel.clone(),
+                    job: Box::new(job.clone()),
+                };
+                tell(events, positions, snapshot).await?;
+            }
+            for id in &listing.removed {
+                let removed = Message::JobRemoved {
+                    channel: channel.clone(),
+                    job_id: *id,
+                    revision: listing.revision,
+                };
+                tell(events, positions, removed).await?;
+            }
+            if is_whole {
+                let end = SnapshotEnd {
+                    channel: channel.clone(),
+                    revision: listing.revision,
+                    epoch: listing.epoch,
+                };
+                tell(events, positions, Message::SnapshotEnd(end)).await?;
+            }
+        }
+        self.is_told = true;
+        self.position = Some((listing.revision, listing.epoch));
+        Ok(())
+    }
+}
+
+/// Which jobs a channel is about.
+fn about(channel: &str) -> impl Fn(&View) -> bool {
+    let topic = Channel::parse(channel).map(|channel| channel.topic);
+    move |job| match &topic {
+        Ok(Topic::Jobs) => true,
+        Ok(Topic::Job(id)) => *id == Some(job.id),
+        Ok(Topic::User(user)) => *user == job.user_id,
+        _ => false,
+    }
+}
+
+async fn tell(
+    events: &mpsc::Sender<Event>,
+    positions: &mut Positions,
+    message: Message,
+) -> Result<(), Stop> {
+    positions.see(&message);
+    events.send(Event::Message(message)).await.map_err(|_| Stop)
+}
+
+/// Whether a place to go on from is worth nothing any more.
+fn is_stale(error: &CallError) -> bool {
+    matches!(error, CallError::Refused(problem) if problem.code == "epoch_changed")
+}
+
+/// One round: what changed since, or all there is, with all its pages.
+async fn ask(rest: Rest, position: Option<(u64, u64)>, within: Duration) -> Done {
+    let pages = async {
+        let mut wanted = ListJobs {
+            after: position.map(|(revision, _)| revision),
+            epoch: position.map(|(_, epoch)| epoch),
+            ..ListJobs::default()
+        };
+        let mut listing = rest.list(&wanted).await?;
+        while let Some(cursor) = listing.next_cursor.take() {
+            wanted.cursor = Some(cursor);
+            let page = rest.list(&wanted).await?;
+            listing.jobs.extend(page.jobs);
+            listing.removed.extend(page.removed);
+            listing.next_cursor = page.next_cursor;
+        }
+        Ok(Round {
+            is_whole: position.is_none(),
+            listing,
+        })
+    };
+    let round = timeout(within, pages).await;
+    Done::Asked(Box::new(round.unwrap_or_else(|_| {
+        Err(CallError::Broken(format!(
+            "nothing heard for {} s",
+            within.as_secs_f64()
+        )))
+    })))
+}
+
+async fn try_feed(endpoint: Endpoint, timing: Timing) -> Done {
+    Done::Feed(Box::new(Session::open(&endpoint, &timing).await))
+}
+
+/// What is asked of a job in a frame.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Asked {
+    #[serde(rename = "type")]
+    kind: String,
+    request_id: String,
+    job_id: String,
+    priority: Option<i32>,
+}
+
+impl Asked {
+    /// Other frames have no meaning here.
+    fn read(frame: &str) -> Option<Self> {
+        serde_json::from_str(frame).ok()
+    }
+
+    async fn answered(self, rest: Rest) -> Done {
+        let id = &self.job_id;
+        let nothing = Map::new();
+        let called = match (self.kind.as_str(), self.priority) {
+            ("pause_job", _) => rest.act(id, "pause", &nothing).await,
+            ("resume_job", _) => rest.act(id, "resume", &nothing).await,
+            ("cancel_job", _) => rest.act(id, "cancel", &nothing).await,
+            ("retry_job", _) => rest.act(id, "retry", &nothing).await,
+            ("set_priority", Some(priority)) => {
+                rest.act(id, "priority", &PriorityBody { priority }).await
+            }
+            _ => Err(CallError::Broken(
+                "this can't be asked while there is no feed".to_owned(),
+            )),
+        };
+        Done::Answered(match called {
+            Ok(job) => Message::Ok {
+                request_id: self.request_id,
+                body: serde_json::to_string(&JobAnswer { job }).unwrap_or_default(),
+            },
+            Err(error) => Message::Error(ErrorMessage {
+                code: match &error {
+                    CallError::Refused(problem) => problem.code.clone(),
+                    _ => "unavailable".to_owned(),
+                },
+                message: error.to_string(),
+                request_id: Some(self.request_id.into()),
+                job_id: Some(self.job_id),
+            }),
+        })
+    }
+}
