@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod activation;
+pub mod alerts;
 mod auth;
 pub mod check;
 mod cli;
@@ -29,6 +30,7 @@ mod reload;
 mod sdnotify;
 pub mod store;
 mod supervise;
+mod watch;
 mod workers;
 
 /// Runs the daemon with those arguments (without the program's name) until a signal ends it.

@@ -97,6 +97,22 @@ impl Metrics {
         self.cut[why as usize].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// How many connections have failed since the start: cut for what is neither a limit that was reached on purpose nor the end of a
+    /// permission.
+    pub fn failed_connections(&self) -> u64 {
+        let failures = [
+            Cut::Full,
+            Cut::AddressFull,
+            Cut::Handshake,
+            Cut::SlowHead,
+            Cut::SlowReader,
+            Cut::Silent,
+            Cut::Malformed,
+        ];
+        let count = |why: Cut| self.cut[why as usize].load(Ordering::Relaxed);
+        failures.into_iter().map(count).sum()
+    }
+
     /// A client is connected, until what is given back is dropped.
     pub fn opened(&self, kind: Kind) -> Open<'_> {
         let count = &self.open[kind as usize];

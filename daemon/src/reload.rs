@@ -43,6 +43,7 @@ pub(crate) fn compare(
     look("cancel_grace", read.cancel_grace_ms != now.cancel_grace_ms);
     let new = Settings {
         feed: read.feed,
+        alerts: read.alerts,
         allow_origin: read.allow_origin,
         allow_host: read.allow_host,
         ..now.clone()

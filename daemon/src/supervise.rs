@@ -12,11 +12,12 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, watch as latest};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
 use crate::activation::Passed;
+use crate::alerts::Alerts;
 use crate::auth::{self, Doorkeeper, Strangers, Tokens};
 use crate::check;
 use crate::cli::Auth;
@@ -40,6 +41,7 @@ use crate::logs::{Logs, sweep};
 use crate::reload;
 use crate::sdnotify::{self, State};
 use crate::store::{self, Opened};
+use crate::watch::{self, Watched};
 use crate::workers::launcher::{self, Launcher};
 
 /// How long clients may take to hear that the daemon goes down.
@@ -124,9 +126,9 @@ async fn serve(
     hub.publish(board.opening(), now);
 
     let (inbox, commands) = mpsc::channel(INBOX);
-    let (close, closing) = watch::channel(false);
+    let (close, closing) = latest::channel(false);
     let logs = Logs::of(&settings.data_dir.path, settings.limits.log_bytes as u64);
-    let (switch_feed, feed) = watch::channel(settings.feed);
+    let (switch_feed, feed) = latest::channel(settings.feed);
     let by_key = archive.clone();
     let searched = history::shared(archive.clone(), writer.health(), clock);
     let shared = Shared {
@@ -144,6 +146,12 @@ async fn serve(
         engine: Handle::new(inbox),
         clock,
         limits: settings.limits,
+        alerts: Arc::new(Alerts::open(
+            &settings.data_dir.path,
+            epoch,
+            now.wall
+                .plus_ms(-i64::try_from(settings.times.retention_ms).unwrap_or(0)),
+        )),
         metrics: Arc::default(),
         pace: Arc::new(Pace::new(settings.limits.requests_per_second)),
         feed,
@@ -199,6 +207,13 @@ async fn serve(
         listening: doors.ports.iter().map(Port::url).collect(),
         tls: tls.clone(),
     };
+    let (change_rules, alert_rules) = latest::channel(Arc::new(settings.alerts.clone()));
+    let watched = Watched {
+        shared: shared.clone(),
+        health: writer.health(),
+        data: settings.data_dir.path.clone(),
+        rules: alert_rules,
+    };
     let site = Site::new(shared, writer.health(), rules, about);
 
     let mut engine = JoinSet::new();
@@ -210,6 +225,8 @@ async fn serve(
     let mut runners = JoinSet::new();
     runners.spawn(starter.run(launches));
     runners.spawn(sweep::run(logs, known));
+    let alerts = Arc::clone(&watched.shared.alerts);
+    runners.spawn(watch::run(watched, alerts));
     say_ready(&doors.served);
     sdnotify::tell(State::Ready(&doors.served));
     tracing::info!(epoch, "serving");
@@ -223,6 +240,7 @@ async fn serve(
                     let changed = reload::compare(&settings, read);
                     if let Some(new) = reload::apply(changed, tls.as_deref()) {
                         switch_feed.send_replace(new.feed);
+                        change_rules.send_replace(Arc::new(new.alerts.clone()));
                         site.set_guard(guard(&new, &addresses, tls.as_deref()));
                         settings = new;
                     }

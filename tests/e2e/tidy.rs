@@ -224,7 +224,9 @@ const MAY: &[(&str, &[Room])] = &[
         &[
             ("engine", &["clock", "metrics"]),
             ("store", &["engine", "clock", "metrics"]),
-            ("feed", &["engine", "clock", "logs", "metrics"]),
+            ("alerts", &[]),
+            ("watch", &["alerts", "clock", "engine", "feed", "metrics"]),
+            ("feed", &["alerts", "engine", "clock", "logs", "metrics"]),
             ("history", &["feed", "store", "engine", "clock"]),
             ("notify", &["engine", "clock", "metrics"]),
             (
@@ -236,7 +238,8 @@ const MAY: &[(&str, &[Room])] = &[
             (
                 "http",
                 &[
-                    "engine", "feed", "store", "auth", "config", "metrics", "clock", "exit", "logs",
+                    "alerts", "engine", "feed", "store", "auth", "config", "metrics", "clock",
+                    "exit", "logs",
                 ],
             ),
             ("activation", &["exit"]),

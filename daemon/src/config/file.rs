@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jobtop_core::access::Role;
+use jobtop_core::alert::Rules;
 use jobtop_core::policy::{Limits, Times};
 use jobtop_core::proto::read::MAX_DEPTH;
 use jobtop_core::query::nearest;
@@ -18,7 +19,7 @@ use toml::Spanned;
 
 use super::address::Listen;
 use super::mode::{self, Mode};
-use super::{address, duration};
+use super::{address, alerts, duration};
 use crate::cli::Auth;
 use crate::exit::Failure;
 
@@ -43,6 +44,7 @@ pub(super) struct Checked {
     pub(super) commands: Option<Commands>,
     pub(super) remote_commands: Vec<Role>,
     pub(super) feed: bool,
+    pub(super) alerts: Rules,
     pub(super) cancel_grace_ms: u64,
 }
 
@@ -74,6 +76,7 @@ impl Default for Checked {
             commands: None,
             remote_commands: Vec::new(),
             feed: true,
+            alerts: Rules::default(),
             cancel_grace_ms: CANCEL_GRACE_MS,
         }
     }
@@ -98,6 +101,7 @@ struct Raw {
     commands: Option<Commands>,
     remote_commands: Vec<Role>,
     feed: Option<bool>,
+    alerts: alerts::Raw,
     queues: BTreeMap<Spanned<String>, RawQueue>,
     limits: RawLimits,
 }
@@ -223,6 +227,8 @@ fn check(text: &str, name: &str) -> Result<Checked, Failure> {
         commands: raw.commands,
         remote_commands: raw.remote_commands,
         feed: raw.feed.unwrap_or(true),
+        alerts: alerts::check(&raw.alerts)
+            .map_err(|wrong| page.wrong(Some(wrong.at), wrong.what, wrong.hint))?,
         listen: page.each(&raw.listen, address::listen)?,
         allow_origin: page.each(&raw.allow_origin, address::origin)?,
         allow_host: page.each(&raw.allow_host, address::host)?,

@@ -1,6 +1,7 @@
 //! The settings the daemon runs with: flag over environment over file over default, checked once, then passed on.
 
 mod address;
+mod alerts;
 mod duration;
 mod file;
 mod mode;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use directories::BaseDirs;
 use jobtop_core::access::Role;
+use jobtop_core::alert::Rules;
 use jobtop_core::paths;
 use jobtop_core::policy::{Limits, Times};
 use jobtop_core::queue::Policy;
@@ -55,6 +57,8 @@ pub(crate) struct Settings {
     pub(crate) remote_commands: Vec<Role>,
     /// Whether the feed is served.
     pub(crate) feed: bool,
+    /// When something is wrong.
+    pub(crate) alerts: Rules,
     /// The words of the command line before the daemon's own: how this program is told to be the daemon.
     pub(crate) prefix: Vec<OsString>,
     /// The time between SIGTERM and SIGKILL of a submitted command, in milliseconds.
@@ -158,6 +162,7 @@ impl Settings {
             },
             remote_commands: file.remote_commands,
             feed: file.feed,
+            alerts: file.alerts,
             prefix: Vec::new(),
             queues: file.queues,
             socket_mode: file.socket_mode,

@@ -28,6 +28,7 @@ use super::hub::Hub;
 use super::pace::Pace;
 use super::reader::Reader;
 use super::writer::Writer;
+use crate::alerts::Alerts;
 use crate::clock::Clock;
 use crate::engine::command::{Command, ConnId, Link};
 use crate::engine::handle::Handle;
@@ -89,6 +90,8 @@ pub struct Shared {
     pub clock: Clock,
     /// What is too much.
     pub limits: Limits,
+    /// What is wrong.
+    pub alerts: Arc<Alerts>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// How fast one identity may ask.

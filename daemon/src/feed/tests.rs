@@ -69,6 +69,7 @@ impl House {
         let (closing, closed) = watch::channel(false);
         let shared = Shared {
             logs: crate::logs::Logs::of(std::path::Path::new("/no/such/place"), 0),
+            alerts: Arc::new(crate::alerts::Alerts::none()),
             metrics: Arc::default(),
             pace: Arc::new(crate::feed::pace::Pace::new(1_000_000)),
             feed: tokio::sync::watch::channel(true).1,

@@ -14,7 +14,7 @@ use jobtop_core::proto::channel::{Channel, Topic};
 use jobtop_core::proto::message::{self, Said};
 use jobtop_core::proto::request::{RequestId, Subscribe};
 use serde_json::value::RawValue;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::MissedTickBehavior;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
@@ -47,6 +47,8 @@ pub(super) struct Writer {
     reports: bool,
     interest: Interest,
     following: Following,
+    /// The channel of the alerts, if it is subscribed.
+    alerts: Option<Alarmed>,
     /// Everything up to here has been sent, or was of no interest.
     cursor: u64,
     /// Jobs that came into the live set up to here are known to the client, as far as they are of interest.
@@ -57,8 +59,18 @@ pub(super) struct Writer {
     controls: mpsc::Receiver<ToProducer>,
 }
 
+/// Somebody to whom alerts are told.
+struct Alarmed {
+    channel: Channel,
+    who: Identity,
+    /// Changes up to this number have been told.
+    told: u64,
+    changes: watch::Receiver<u64>,
+}
+
 /// What woke the writer.
 enum Woken {
+    Alerts,
     Changes,
     Answer(SessionAnswer),
     Note(Note),
@@ -83,6 +95,7 @@ impl Writer {
             conn,
             interest: Interest::default(),
             following: Following::default(),
+            alerts: None,
             identity,
             reports,
             shared,
@@ -134,6 +147,7 @@ impl Writer {
                 () = self.notify.notified() => Woken::Changes,
                 answer = self.answers.recv() => answer.map_or(Woken::ReaderGone, Woken::Answer),
                 () = self.following.due() => Woken::Logs,
+                () = alarm(&mut self.alerts) => Woken::Alerts,
                 note = self.notes.recv() => note.map_or(Woken::ReaderGone, Woken::Note),
                 control = self.controls.recv() => control.map_or(Woken::ReaderGone, Woken::Control),
             };
@@ -148,6 +162,7 @@ impl Writer {
                     say(sink, Said::Ping { timestamp }.encode()).await?;
                 }
                 Woken::Logs => self.feed_logs(sink).await?,
+                Woken::Alerts => self.feed_alerts(sink).await?,
                 Woken::Closing => return Ok(End::Closing),
                 Woken::ReaderGone => return Ok(End::Gone),
             }
@@ -257,6 +272,26 @@ impl Writer {
                     job_id,
                     timestamp,
                 },
+            };
+            say(sink, said.encode()).await?;
+        }
+        Ok(())
+    }
+
+    async fn feed_alerts<S>(&mut self, sink: &mut S) -> Result<(), Error>
+    where
+        S: Sink<Message, Error = Error> + Unpin,
+    {
+        let Some(alarmed) = &mut self.alerts else {
+            return Ok(());
+        };
+        let (alerts, number) = self.shared.alerts.since(alarmed.told, &alarmed.who);
+        alarmed.told = number;
+        for alert in &alerts {
+            let said = Said::Alert {
+                channel: alarmed.channel.name(),
+                alert,
+                timestamp: self.shared.clock.now().wall,
             };
             say(sink, said.encode()).await?;
         }
@@ -449,6 +484,10 @@ impl Writer {
         )
         .await?;
         let full = reset || (wanted.snapshot && after.is_none());
+        if channel.topic == Topic::Alerts {
+            let now = wanted.snapshot || wanted.after.is_some();
+            self.listen_to_alerts(sink, &channel, &who, now).await?;
+        }
         if full || after.is_some() {
             let known = if full { 0 } else { after.unwrap_or(0) };
             feed_catch_up(sink, &only, &catch_up.changes, known).await?;
@@ -484,6 +523,45 @@ impl Writer {
         Ok(())
     }
 
+    /// From now on alerts are told; those that are active now at once, where the present state is wanted.
+    async fn listen_to_alerts<S>(
+        &mut self,
+        sink: &mut S,
+        channel: &Channel,
+        who: &Identity,
+        snapshot: bool,
+    ) -> Result<(), Error>
+    where
+        S: Sink<Message, Error = Error> + Unpin,
+    {
+        let changes = self.shared.alerts.changes();
+        // What changes from here on is told by its number.
+        let (_, told) = self.shared.alerts.since(u64::MAX, who);
+        self.alerts = Some(Alarmed {
+            channel: channel.clone(),
+            who: who.clone(),
+            told,
+            changes,
+        });
+        if snapshot {
+            for alert in self
+                .shared
+                .alerts
+                .list(who)
+                .iter()
+                .filter(|alert| alert.is_active())
+            {
+                let said = Said::Alert {
+                    channel: channel.name(),
+                    alert,
+                    timestamp: self.shared.clock.now().wall,
+                };
+                say(sink, said.encode()).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn unsubscribe<S>(
         &mut self,
         sink: &mut S,
@@ -495,6 +573,9 @@ impl Writer {
     {
         self.interest.remove(channel);
         self.following.remove(channel);
+        if channel.topic == Topic::Alerts {
+            self.alerts = None;
+        }
         self.shared
             .hub
             .watch(self.conn, &self.interest, &self.notify);
@@ -527,6 +608,18 @@ impl Writer {
             timestamp: self.shared.clock.now().wall,
         };
         say(sink, said.encode()).await
+    }
+}
+
+/// Waits for a change of the alerts, where they are subscribed.
+async fn alarm(alarmed: &mut Option<Alarmed>) {
+    match alarmed {
+        Some(alarmed) => {
+            if alarmed.changes.changed().await.is_err() {
+                std::future::pending().await
+            }
+        }
+        None => std::future::pending().await,
     }
 }
 

@@ -54,6 +54,7 @@ pub(super) async fn status(
         listening: about.listening.clone(),
         fingerprint: (about.tls.as_ref()).map(|tls| tls.shown().fingerprint.to_string()),
         feed: *shared.feed.borrow(),
+        alerts: shared.alerts.disturbing(shared.clock.now().wall),
         connections: Connections {
             unix: metrics.open(Kind::Unix),
             tcp: metrics.open(Kind::Tcp),

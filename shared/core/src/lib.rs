@@ -1,10 +1,11 @@
 //! The domain of jobtop on one page: what a job is, how it changes, how it is said on the wire.
 //!
 //! This crate is pure. It awaits nothing, reads no clock, no file, no environment and draws no random number;
-//! `now` and random bits are arguments. Reading order: [`id`], [`time`], [`text`], [`calc`], [`role`], [`job`], [`proto`],
+//! `now` and random bits are arguments. Reading order: [`id`], [`time`], [`text`], [`calc`], [`role`], [`alert`], [`job`], [`proto`],
 //! [`access`], [`query`], [`policy`], [`queue`], [`mirror`]; each knows only those before it.
 
 pub mod access;
+pub mod alert;
 pub mod calc;
 pub mod id;
 pub mod job;

@@ -10,8 +10,8 @@ use super::link::State;
 use super::rows::scrolled;
 use super::toast::{Toast, Tone};
 use super::{
-    App, Effect, Mode, Screen, arrange, confirm, copy, figures, keeper, log, marks, palette, past,
-    typing,
+    App, Effect, Mode, Screen, alarms, arrange, confirm, copy, figures, keeper, log, marks,
+    palette, past, typing,
 };
 use crate::keymap::{Action, Chord, Context};
 
@@ -30,6 +30,9 @@ fn act(app: &mut App, action: Action, chord: Chord) -> Vec<Effect> {
         | Action::PageDown
         | Action::Top
         | Action::Bottom => return go(app, action),
+        Action::Open if app.screen == Screen::Alerts => return alarms::show_job(app),
+        Action::Alerts => alarms::open(app),
+        Action::Acknowledge | Action::Mute => return alarms::tend(app, action),
         Action::Open => return log::beside(app),
         Action::Past => return past::open(app),
         Action::Figures => return figures::open(app),
@@ -98,7 +101,7 @@ fn act(app: &mut App, action: Action, chord: Chord) -> Vec<Effect> {
         Action::Interrupt => return vec![Effect::Quit],
         Action::Quit => match app.screen {
             Screen::List => return vec![Effect::Quit],
-            Screen::Detail(_) | Screen::Figures(_) | Screen::Daemon(_) => {
+            Screen::Detail(_) | Screen::Figures(_) | Screen::Daemon(_) | Screen::Alerts => {
                 app.screen = app.ground.screen();
             }
             Screen::Log => log::close(app),
@@ -146,6 +149,7 @@ pub(super) fn go(app: &mut App, action: Action) -> Vec<Effect> {
         Screen::Daemon(scroll) => {
             app.screen = Screen::Daemon(scrolled(scroll, app.shown.page, action));
         }
+        Screen::Alerts => alarms::go(app, action),
     }
     Vec::new()
 }
@@ -154,7 +158,7 @@ pub(super) fn go(app: &mut App, action: Action) -> Vec<Effect> {
 fn back(app: &mut App) -> Vec<Effect> {
     match app.screen {
         Screen::Log => log::close(app),
-        Screen::Detail(_) | Screen::Figures(_) | Screen::Daemon(_) => {
+        Screen::Detail(_) | Screen::Figures(_) | Screen::Daemon(_) | Screen::Alerts => {
             app.screen = app.ground.screen();
         }
         Screen::Past if !app.past.text.is_empty() => return past::set_text(app, ""),

@@ -1,5 +1,7 @@
 //! What can happen to the screen, and what it asks of the world.
 
+use std::sync::Arc;
+
 use jobtop_core::JobId;
 use jobtop_core::proto::history::{AnalyticsAnswer, Group, HistoryAnswer, StoreAnswer};
 use jobtop_core::proto::message::Message;
@@ -97,6 +99,10 @@ pub(crate) enum Effect {
     Analyse(Analyse),
     /// Ask what a daemon's store has.
     AskStore(HostId),
+    /// Tell a daemon that somebody knows of an alert.
+    KnowAlert(HostId, Arc<str>),
+    /// Tell a daemon that the cause of an alert is not to disturb for an hour.
+    MuteAlert(HostId, Arc<str>),
     /// Put that into the clipboard.
     Copy(String),
     /// Ring the bell, and tell that where the terminal can.

@@ -6,7 +6,10 @@ use jobtop_core::proto::message::Message;
 use super::hosts::HostId;
 use super::link::State;
 use super::toast::{Toast, Tone};
-use super::{App, Effect, Ground, Screen, act, figures, marks};
+use super::{App, Effect, Ground, Screen, act, alarms, figures, marks};
+
+/// The channel of the alerts.
+const ALERTS: &str = "alerts";
 
 /// Takes a message over.
 pub(super) fn take(app: &mut App, host: HostId, mut message: Message) -> Vec<Effect> {
@@ -19,6 +22,18 @@ pub(super) fn take(app: &mut App, host: HostId, mut message: Message) -> Vec<Eff
         }
         // Where several are looked at, a job's host is the daemon that it lives on.
         job.host = Some(app.hosts.at(host).place.name.as_str().into());
+    }
+    match message {
+        Message::Alert { alert, .. } => {
+            alarms::hear(app, host, *alert);
+            return Vec::new();
+        }
+        Message::Subscribed(said) if said.channel == ALERTS => {
+            alarms::begin(app, host);
+            return Vec::new();
+        }
+        Message::SnapshotEnd(said) if said.channel == ALERTS => return Vec::new(),
+        _ => {}
     }
     let message = &message;
     let id = match message {

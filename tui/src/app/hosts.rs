@@ -5,6 +5,7 @@ use jobtop_core::JobId;
 use jobtop_core::mirror::Mirror;
 use jobtop_core::proto::view::View;
 
+use super::alarms::Alarms;
 use super::keeper::Keeper;
 use super::link::{Link, State};
 
@@ -31,6 +32,8 @@ pub(crate) struct Host {
     pub(crate) mirror: Mirror,
     /// How it is itself.
     pub(crate) keeper: Keeper,
+    /// What is wrong there.
+    pub(crate) alarms: Alarms,
 }
 
 /// All of them; at least one.
@@ -45,6 +48,7 @@ impl Hosts {
             link: Link::new(),
             mirror: Mirror::new(),
             keeper: Keeper::default(),
+            alarms: Alarms::default(),
         };
         Self(places.iter().map(host).collect())
     }

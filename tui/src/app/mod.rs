@@ -3,7 +3,7 @@
 //! [`App`] is all there is; [`update()`] is the only way it changes, and what it can't do itself it returns as
 //! [`Effect`]s. One mode or screen a file. Reading order: [`event`], [`mod@update`], [`rows`], [`filters`], [`act`],
 //! [`hosts`], [`link`], [`arrange`], [`marks`], then the screens ([`browse`], [`log`], [`past`],
-//! [`figures`], [`keeper`]) and modes ([`typing`], [`confirm`], [`columns`], [`palette`], [`help`]).
+//! [`figures`], [`keeper`], [`alarms`]) and modes ([`typing`], [`confirm`], [`columns`], [`palette`], [`help`]).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,6 +13,7 @@ use jobtop_core::{JobId, JobType, Now, Status, Timestamp};
 use crate::keymap::{Context, Keymap};
 
 pub(crate) mod act;
+pub(crate) mod alarms;
 pub(crate) mod arrange;
 mod browse;
 pub(crate) mod columns;
@@ -93,6 +94,8 @@ pub(crate) struct App {
     pub(crate) past: Past,
     /// Figures about them.
     pub(crate) figures: Figures,
+    /// The place of the chosen alert.
+    pub(crate) alarm_at: usize,
     /// Who gets the keys.
     pub(crate) mode: Mode,
     /// The log on the screen.
@@ -153,6 +156,8 @@ pub(crate) enum Screen {
     Figures(usize),
     /// The daemon, scrolled by so many lines.
     Daemon(usize),
+    /// The alerts.
+    Alerts,
 }
 
 /// Where the chosen job is chosen.
@@ -220,6 +225,7 @@ impl App {
             ground: Ground::List,
             past: Past::default(),
             figures: Figures::default(),
+            alarm_at: 0,
             mode: Mode::Browse,
             log: None,
             asked: HashMap::new(),
@@ -306,6 +312,7 @@ impl App {
             Screen::Past => Context::Past,
             Screen::Figures(_) => Context::Figures,
             Screen::Daemon(_) => Context::Daemon,
+            Screen::Alerts => Context::Alerts,
         }
     }
 

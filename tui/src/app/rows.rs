@@ -289,6 +289,15 @@ impl Rows {
         self.choose(at, height);
     }
 
+    /// Moves the cursor to a job, if it is listed.
+    pub(crate) fn choose_job(&mut self, job: JobId, height: usize) -> bool {
+        let line = self.order.iter().position(|id| *id == job);
+        if let Some(line) = line {
+            self.choose(line, height);
+        }
+        line.is_some()
+    }
+
     /// Moves the cursor to a line, or to the last.
     pub(crate) fn choose(&mut self, line: usize, height: usize) {
         let Some(last) = self.order.len().checked_sub(1) else {

@@ -12,6 +12,7 @@ use act::Verb;
 use crate::exit::Failure;
 
 mod act;
+mod alerts;
 mod completions;
 pub(crate) mod daemon;
 mod demo;
@@ -138,6 +139,8 @@ enum Command {
     Priority(act::PriorityArgs),
     /// List the queues; say how many of their jobs run at once
     Queue(queue::Args),
+    /// Tell what is wrong: jobs that fail, stall or pile up, a daemon that is unwell
+    Alerts(alerts::Args),
     /// Make, list and revoke the tokens that let people and programs in over TCP
     Token(token::Args),
     /// Start, stop and look at the daemon
@@ -197,6 +200,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Retry(args) => block_on(act::main(Verb::Retry, &args, global)),
         Command::Priority(args) => block_on(act::priority(&args, global)),
         Command::Queue(args) => block_on(done(queue::main(args, global))),
+        Command::Alerts(args) => block_on(done(alerts::main(args, global))),
         Command::Token(args) => block_on(done(token::main(args, global))),
         Command::Daemon(args) => daemon::main(args, global),
         Command::DialStdio => dial_stdio::main(global),

@@ -131,7 +131,7 @@ fn id_of(given: &str) -> &str {
 }
 
 /// Reads a length of time.
-fn seconds(given: &str) -> Result<u64, String> {
+pub(crate) fn seconds(given: &str) -> Result<u64, String> {
     let wrong = || "a number and a unit: s, m, h, d or w, like 90d".to_owned();
     let (number, unit) = given
         .split_at_checked(given.len().saturating_sub(1))

@@ -23,6 +23,9 @@ pub(crate) enum Action {
     Past,
     Figures,
     Daemon,
+    Alerts,
+    Acknowledge,
+    Mute,
     Palette,
     Complete,
     CompleteBack,
@@ -85,6 +88,9 @@ impl Action {
             Self::Past => "history",
             Self::Figures => "figures",
             Self::Daemon => "daemon",
+            Self::Alerts => "alerts",
+            Self::Acknowledge => "acknowledge",
+            Self::Mute => "mute",
             Self::Palette => "palette",
             Self::Log => "log",
             Self::Back => "back",
@@ -157,12 +163,14 @@ pub(crate) enum Context {
     Figures,
     /// The page about the daemon.
     Daemon,
+    /// The alerts.
+    Alerts,
     /// An action is looked for by its name.
     Palette,
 }
 
 impl Context {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::List,
         Self::Detail,
         Self::Log,
@@ -173,6 +181,7 @@ impl Context {
         Self::Past,
         Self::Figures,
         Self::Daemon,
+        Self::Alerts,
         Self::Palette,
     ];
 }
@@ -296,6 +305,7 @@ const SCREENS: &[Context] = &[
     Context::Past,
     Context::Figures,
     Context::Daemon,
+    Context::Alerts,
 ];
 const SCROLL: &[Context] = &[
     Context::List,
@@ -305,6 +315,7 @@ const SCROLL: &[Context] = &[
     Context::Past,
     Context::Figures,
     Context::Daemon,
+    Context::Alerts,
 ];
 const LIST: &[Context] = &[Context::List];
 const FILTER: &[Context] = &[Context::Typing];
@@ -320,6 +331,7 @@ const EVERYWHERE: &[Context] = &[
     Context::Past,
     Context::Figures,
     Context::Daemon,
+    Context::Alerts,
     Context::Palette,
 ];
 
@@ -370,6 +382,10 @@ static TABLE: &[Binding] = &[
     row!(Action::Past, "history", "the jobs that have ended, 30 days of them, with filters", Find, SCREENS, [c('H')]),
     row!(Action::Figures, "figures", "how those ended: success, durations, errors, day by day", Find, SCREENS, [c('A')]),
     row!(Action::Daemon, "", "the daemon: its store, and whether it is well", Program, SCREENS, [c('D')]),
+    row!(Action::Alerts, "", "alerts: what is wrong, and what to do about it", Program, SCREENS, [c('!')]),
+    row!(Action::Acknowledge, "I know", "say that you know of the alert", Act, &[Context::Alerts], [c('a')]),
+    row!(Action::Mute, "mute 1h", "let its cause disturb nobody for an hour", Act, &[Context::Alerts], [c('m')]),
+    row!(Action::Open, "its job", "", Act, &[Context::Alerts], [k(Key::Enter)]),
     row!(Action::Palette, "", "every action by its name", Program, SCREENS, [c(':')]),
     row!(Action::Sort, "sort", "sort by the next: end, begin, duration, name, errors", Find, &[Context::Past], [c('o')]),
     row!(Action::Reverse, "", "turn the order round", Find, &[Context::Past], [c('O')]),

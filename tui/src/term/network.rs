@@ -28,6 +28,8 @@ use crate::clock;
 /// At most so many groups and days are asked for.
 const GROUPS: u64 = 200;
 const DAYS: u64 = 120;
+/// For how long the cause of an alert is muted.
+const MUTED_SECONDS: u64 = 3_600;
 /// Pieces of a log that wait for the screen: who reads on waits for it.
 const PIECES: usize = 4;
 
@@ -134,17 +136,17 @@ pub(super) enum News {
 
 impl Network {
     fn open(host: HostId, endpoint: Endpoint, poll: bool) -> Self {
-        let everything = Subscribe {
-            channel: "jobs".to_owned(),
+        let everything = ["jobs", "alerts"].map(|channel| Subscribe {
+            channel: channel.to_owned(),
             snapshot: true,
             ..Subscribe::default()
-        };
+        });
         let rest = Rest::new(endpoint.clone());
         let timing = Timing {
             poll,
             ..Timing::watched()
         };
-        let (handle, events) = link::connect_with(endpoint, vec![everything], timing);
+        let (handle, events) = link::connect_with(endpoint, everything.into(), timing);
         Self {
             host,
             handle,
@@ -223,6 +225,29 @@ impl Network {
         let (rest, host) = (self.rest.clone(), self.host);
         self.question(2, async move {
             Event::Store(host, rest.store().await.map_err(|error| error.to_string()))
+        });
+    }
+
+    /// Tells the daemon that somebody knows of an alert; what becomes of it, the feed tells.
+    pub(super) fn know_alert(&self, id: &str) {
+        let (rest, id) = (self.rest.clone(), id.to_owned());
+        self.tell(async move { rest.acknowledge_alert(&id).await });
+    }
+
+    /// Tells the daemon that the cause of an alert is not to disturb for a while.
+    pub(super) fn mute_alert(&self, id: &str) {
+        let (rest, id) = (self.rest.clone(), id.to_owned());
+        self.tell(async move { rest.mute_alert(&id, MUTED_SECONDS).await });
+    }
+
+    /// Only that it was refused is an event.
+    fn tell<T>(&self, told: impl Future<Output = Result<T, CallError>> + Send + 'static) {
+        let to = self.answers.0.clone();
+        tokio::spawn(async move {
+            let refused = told.await.err().map(|error| error.to_string());
+            if let Some(words) = refused {
+                let _ = to.send(Event::Refused(words)).await;
+            }
         });
     }
 
@@ -318,6 +343,7 @@ impl Network {
             | Message::SnapshotEnd(_)
             | Message::JobUpdate { .. }
             | Message::JobRemoved { .. }
+            | Message::Alert { .. }
             | Message::Subscribed(_) => Some(Event::Message(self.host, message)),
             _ => None,
         }

@@ -250,6 +250,8 @@ impl Stage {
                 Effect::Search(search) => self.network.at(self.app.focus).search(search),
                 Effect::Analyse(asked) => self.network.at(self.app.focus).analyse(asked),
                 Effect::AskStore(host) => self.network.at(host).ask_store(),
+                Effect::KnowAlert(host, id) => self.network.at(host).know_alert(&id),
+                Effect::MuteAlert(host, id) => self.network.at(host).mute_alert(&id),
                 Effect::Copy(text) => {
                     let backend = self.terminal.backend_mut();
                     backend.copy(&text).map_err(Error::Terminal)?;

@@ -15,15 +15,20 @@ use ratatui::style::Style;
 use super::cell;
 use super::format;
 use super::theme::Theme;
-use crate::app::App;
 use crate::app::hosts::Host;
 use crate::app::link::{Link, State};
+use crate::app::{App, alarms};
 
 pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) {
     let mut at = area;
     let said = said(app, theme);
     // What is wrong with the store is said before where it is.
-    let trouble = trouble(app).map(|trouble| format!("{} {trouble} (D)", theme.pick("⚠", "!")));
+    let sign = theme.pick("⚠", "!");
+    let trouble = match alarms::disturbing(app) {
+        0 => trouble(app).map(|trouble| format!("{sign} {trouble} (D)")),
+        1 => Some(format!("{sign} 1 alert (!)")),
+        count => Some(format!("{sign} {count} alerts (!)")),
+    };
     let aside = trouble
         .as_deref()
         .map_or(0, |text| cell::width(text) as u16 + 2);

@@ -54,6 +54,7 @@ pub(super) fn draw(
         Screen::Past => " Keys of the history ",
         Screen::Figures(_) => " Keys of the figures ",
         Screen::Daemon(_) => " Keys of the daemon's page ",
+        Screen::Alerts => " Keys of the alerts ",
     };
     let block = Block::bordered()
         .border_set(theme.border())

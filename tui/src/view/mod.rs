@@ -20,6 +20,7 @@ use ratatui::text::Line;
 use crate::app::hosts::HostId;
 use crate::app::{App, Mode, Screen, Shown};
 
+mod alarms;
 mod bar;
 mod cell;
 mod chooser;
@@ -88,6 +89,7 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>) -> Shown {
             let lines = daemon::lines(app, at.list.width.into(), theme);
             shown.page = page(&lines, scroll, buffer, at.list);
         }
+        Screen::Alerts => shown.rows = alarms::draw(app, buffer, at.list, theme),
         Screen::Log => shown.log = log::draw(app, buffer, at.list, theme),
         Screen::Detail(_) => {}
     }
@@ -138,6 +140,7 @@ fn of_daemon(app: &App) -> String {
 fn is_old(app: &App) -> bool {
     let lost = |host: HostId| app.hosts.at(host).link.lost_at().is_some();
     match app.screen {
+        Screen::Alerts => false,
         Screen::List if app.hosts.are_several() => (0..app.hosts.all().len()).all(lost),
         Screen::List => lost(0),
         Screen::Detail(_) | Screen::Log => {
@@ -192,7 +195,7 @@ fn arrange(area: Rect, screen: Screen, empty: bool) -> Layout {
     };
     let (list, detail) = match screen {
         Screen::Detail(_) => (Rect { height: 0, ..body }, Some(body)),
-        Screen::Log | Screen::Figures(_) | Screen::Daemon(_) => (body, None),
+        Screen::Log | Screen::Figures(_) | Screen::Daemon(_) | Screen::Alerts => (body, None),
         Screen::List | Screen::Past if empty => (body, None),
         Screen::List | Screen::Past => split(area, body),
     };

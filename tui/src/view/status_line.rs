@@ -62,6 +62,7 @@ fn count(app: &App) -> String {
     }
     match app.screen {
         Screen::Past => return super::past::count(app),
+        Screen::Alerts => return String::new(),
         Screen::Figures(scroll) | Screen::Daemon(scroll) => {
             let (lines, seen) = app.shown.page;
             let first = scroll.min(lines.saturating_sub(seen));

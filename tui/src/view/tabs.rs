@@ -20,6 +20,7 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) {
     let title = match (app.screen, app.ground) {
         (Screen::Past, _) | (Screen::Detail(_) | Screen::Log, Ground::Past) => past::title(app),
         (Screen::Figures(_), _) => figures::title(app),
+        (Screen::Alerts, _) => "alerts: what is wrong".to_owned(),
         (Screen::Daemon(_), _) if app.hosts.are_several() => {
             "the daemons and their stores".to_owned()
         }

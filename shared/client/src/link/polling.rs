@@ -1,11 +1,14 @@
 //! The way round where no WebSocket comes through: `GET /api/jobs` again and again, told to the consumer as the feed would have
 //! told it. What is asked of jobs goes by HTTP calls. Now and then the feed is tried again.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use jobtop_core::alert::Alert;
 use jobtop_core::proto::body::{JobAnswer, JobsAnswer, PriorityBody};
 use jobtop_core::proto::channel::{Channel, Topic};
 use jobtop_core::proto::message::{ErrorMessage, Message, SnapshotEnd, Subscribed, Welcome};
@@ -22,6 +25,8 @@ use super::{Event, Stop, Timing};
 use crate::endpoint::Endpoint;
 use crate::rest::{CallError, Rest};
 
+/// The channel of the alerts.
+const ALERTS: &str = "alerts";
 /// How often is asked.
 const EVERY: Duration = Duration::from_secs(1);
 /// How often the feed is tried again.
@@ -35,6 +40,8 @@ pub(super) struct Polling {
     is_told: bool,
     /// Where to go on asking: a revision and its epoch.
     position: Option<(u64, u64)>,
+    /// The alerts as they were told last.
+    alerts: HashMap<Arc<str>, Alert>,
 }
 
 /// How a stretch ends.
@@ -57,6 +64,8 @@ struct Round {
     /// All there is, or what changed.
     is_whole: bool,
     listing: JobsAnswer,
+    /// Where they are subscribed.
+    alerts: Option<Vec<Alert>>,
 }
 
 impl Polling {
@@ -83,6 +92,7 @@ impl Polling {
             rest,
             is_told: false,
             position: None,
+            alerts: HashMap::new(),
         };
         Ok((polling, welcome))
     }
@@ -107,7 +117,9 @@ impl Polling {
             tokio::select! {
                 _ = asks.tick(), if !is_asking => {
                     is_asking = true;
-                    under_way.push(Box::pin(ask(self.rest.clone(), self.position, timing.dead_after)));
+                    let with_alerts = positions.to_ask().any(|wanted| wanted.channel == ALERTS);
+                    let asked = (self.position, with_alerts);
+                    under_way.push(Box::pin(ask(self.rest.clone(), asked, timing.dead_after)));
                 }
                 _ = feeds.tick(), if !is_trying => {
                     is_trying = true;
@@ -154,7 +166,11 @@ impl Polling {
         events: &mpsc::Sender<Event>,
         positions: &mut Positions,
     ) -> Result<(), Stop> {
-        let Round { is_whole, listing } = round;
+        let Round {
+            is_whole,
+            listing,
+            alerts,
+        } = round;
         let channels: Vec<String> = positions.to_ask().map(|wanted| wanted.channel).collect();
         for channel in channels {
             let is_about = about(&channel);
@@ -175,13 +191,30 @@ impl Polling {
                 };
                 tell(events, positions, snapshot).await?;
             }
-            for id in &listing.removed {
+            let removed = listing.removed.iter().filter(|_| channel != ALERTS);
+            for id in removed {
                 let removed = Message::JobRemoved {
                     channel: channel.clone(),
                     job_id: *id,
                     revision: listing.revision,
                 };
                 tell(events, positions, removed).await?;
+            }
+            if channel == ALERTS {
+                for alert in alerts.iter().flatten() {
+                    let before = self.alerts.insert(alert.id.clone(), alert.clone());
+                    let is_news = match before {
+                        Some(before) => before != *alert,
+                        None => alert.is_active() || self.is_told,
+                    };
+                    if is_news || (is_whole && alert.is_active()) {
+                        let alert = Message::Alert {
+                            channel: channel.clone(),
+                            alert: Box::new(alert.clone()),
+                        };
+                        tell(events, positions, alert).await?;
+                    }
+                }
             }
             if is_whole {
                 let end = SnapshotEnd {
@@ -224,7 +257,11 @@ fn is_stale(error: &CallError) -> bool {
 }
 
 /// One round: what changed since, or all there is, with all its pages.
-async fn ask(rest: Rest, position: Option<(u64, u64)>, within: Duration) -> Done {
+async fn ask(
+    rest: Rest,
+    (position, with_alerts): (Option<(u64, u64)>, bool),
+    within: Duration,
+) -> Done {
     let pages = async {
         let mut wanted = ListJobs {
             after: position.map(|(revision, _)| revision),
@@ -239,9 +276,20 @@ async fn ask(rest: Rest, position: Option<(u64, u64)>, within: Duration) -> Done
             listing.removed.extend(page.removed);
             listing.next_cursor = page.next_cursor;
         }
+        let alerts = if with_alerts {
+            // A daemon that tells of none has none to tell of.
+            Some(
+                rest.alerts()
+                    .await
+                    .map_or(Vec::new(), |answer| answer.alerts),
+            )
+        } else {
+            None
+        };
         Ok(Round {
             is_whole: position.is_none(),
             listing,
+            alerts,
         })
     };
     let round = timeout(within, pages).await;

@@ -10,8 +10,10 @@ use hyper::client::conn::http1;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{HeaderMap, Method, Request};
 use hyper_util::rt::TokioIo;
+use jobtop_core::alert::Alert;
 use jobtop_core::job::Reply;
 use jobtop_core::job::progress::Report;
+use jobtop_core::proto::alerts::{AlertAnswer, AlertsAnswer, MuteBody};
 use jobtop_core::proto::body::{
     FailBody, JobAnswer, JobsAnswer, NewJob, Problem, QueueAnswer, QueueBody, QueueView,
     QueuesAnswer,
@@ -211,6 +213,27 @@ impl Rest {
     /// `GET /api/status`: how the daemon is reached, and what it has refused.
     pub async fn status(&self) -> Result<StatusAnswer, CallError> {
         self.typed(Method::GET, "/api/status", Bytes::new()).await
+    }
+
+    /// `GET /api/alerts`: what is wrong now, and was lately.
+    pub async fn alerts(&self) -> Result<AlertsAnswer, CallError> {
+        self.typed(Method::GET, "/api/alerts", Bytes::new()).await
+    }
+
+    /// `POST /api/alerts/ID/ack`: somebody knows of it.
+    pub async fn acknowledge_alert(&self, id: &str) -> Result<Alert, CallError> {
+        let path = format!("/api/alerts/{}/ack", escaped(id));
+        let answer: AlertAnswer = self.typed(Method::POST, &path, Bytes::new()).await?;
+        Ok(answer.alert)
+    }
+
+    /// `POST /api/alerts/ID/mute`: its cause is not to disturb for so many seconds.
+    pub async fn mute_alert(&self, id: &str, seconds: u64) -> Result<Alert, CallError> {
+        let path = format!("/api/alerts/{}/mute", escaped(id));
+        let seconds = Some(seconds);
+        let body = json(&MuteBody { seconds })?;
+        let answer: AlertAnswer = self.typed(Method::POST, &path, body).await?;
+        Ok(answer.alert)
     }
 
     /// `GET /api/tokens`.

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::alert::Alert;
 use crate::id::{JobId, JobType};
 use crate::job::Job;
 use crate::job::control::Action;
@@ -186,6 +187,11 @@ pub enum Said<'a> {
         job_id: JobId,
         timestamp: Timestamp,
     },
+    Alert {
+        channel: &'a str,
+        alert: &'a Alert,
+        timestamp: Timestamp,
+    },
 }
 
 impl Said<'_> {
@@ -245,6 +251,10 @@ pub enum Message {
         action: Action,
         /// Tells one request from the next of the same kind.
         requested_at: Option<Timestamp>,
+    },
+    Alert {
+        channel: String,
+        alert: Box<Alert>,
     },
     Ping,
     Pong {
@@ -361,6 +371,11 @@ struct ControlFrame {
 }
 
 #[derive(Deserialize)]
+struct AlertFrame {
+    alert: Alert,
+}
+
+#[derive(Deserialize)]
 struct PongFrame {
     #[serde(default)]
     revision: u64,
@@ -423,6 +438,10 @@ impl Message {
                     requested_at: said.requested_at,
                 }
             }
+            "alert" => Self::Alert {
+                channel: channel(),
+                alert: Box::new(serde_json::from_str::<AlertFrame>(frame)?.alert),
+            },
             "welcome" => Self::Welcome(serde_json::from_str(frame)?),
             "subscribed" => Self::Subscribed(serde_json::from_str(frame)?),
             "unsubscribed" => Self::Unsubscribed { channel: channel() },

@@ -26,6 +26,9 @@ pub struct StatusAnswer {
     pub fingerprint: Option<String>,
     /// Whether it serves the feed; without it clients ask again and again.
     pub feed: bool,
+    /// How many alerts are active that nobody knows of.
+    #[serde(default)]
+    pub alerts: u64,
     /// Who is connected now.
     pub connections: Connections,
     /// What is too much, by the names of the configuration; times in milliseconds.

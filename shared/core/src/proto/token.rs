@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::UserId;
+use crate::job::progress::count;
 use crate::role::Role;
 use crate::time::Timestamp;
 
@@ -18,7 +19,11 @@ pub struct NewToken {
     /// What that user may.
     pub role: Role,
     /// For how long it holds, in seconds; without it until it is revoked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "count",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub expires_seconds: Option<u64>,
 }
 

@@ -5,6 +5,7 @@ use jobtop_core::Status;
 use super::act::Verb;
 use super::{Effect, Mode, Screen};
 
+pub(crate) mod alarms;
 mod arranging;
 mod connection;
 mod filtering;

@@ -211,6 +211,19 @@ fn reached(status: &StatusAnswer) -> Vec<(&'static str, String)> {
             now.unix, now.tcp, now.feeds
         ),
     ));
+    if status.alerts > 0 {
+        let alerts = match status.alerts {
+            1 => "1 alert".to_owned(),
+            count => format!("{count} alerts"),
+        };
+        facts.insert(
+            0,
+            (
+                "WRONG",
+                format!("{alerts}: jobtop alerts says what is the matter"),
+            ),
+        );
+    }
     for (name, counts) in [("refused", &status.refused), ("cut", &status.cut)] {
         if !counts.is_empty() {
             let counts: Vec<String> = counts

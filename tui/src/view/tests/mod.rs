@@ -10,6 +10,7 @@ use ratatui::style::{Color, Modifier};
 
 use crate::app::link::State;
 use crate::app::log::{Piece, Standing};
+use crate::app::tests::alarms::{alert, hear};
 use crate::app::tests::person::{Person, asked_for, at, job};
 use crate::app::{Colours, Event};
 
@@ -508,6 +509,24 @@ fn several_daemons_in_one_list() {
     assert_eq!(rows, [false, false, true, true]);
     person.press("D");
     insta::assert_snapshot!("several_page", screen(&mut person, 100, 16));
+}
+
+#[test]
+fn alerts_are_counted_at_the_top_and_listed_with_what_to_do() {
+    let mut person = Person::with([job(1)]);
+    let mut known = alert(2);
+    known.acknowledged_by = jobtop_core::UserId::new("ann").ok();
+    let mut over = alert(3);
+    over.ended_at = Some(at(-1));
+    let mut about = alert(1);
+    about.jobs = vec![job(1).id];
+    for alert in [about, known, over] {
+        hear(&mut person, alert);
+    }
+    insta::assert_snapshot!("alerts_counted", screen(&mut person, 80, 8));
+    person.press("!");
+    insta::assert_snapshot!("alerts_80x16", screen(&mut person, 80, 16));
+    insta::assert_snapshot!("alerts_40x12", screen(&mut person, 40, 12));
 }
 
 #[test]

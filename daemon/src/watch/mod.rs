@@ -1,0 +1,94 @@
+//! Measures and has it judged, twice a second: a cause is an alert, and an alert is on its way to the screens, well within a second.
+
+mod readings;
+mod usual;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jobtop_core::Job;
+use jobtop_core::alert::{Rule, Rules};
+use rustix::fs::statvfs;
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+
+use crate::alerts::Alerts;
+use crate::engine::outcome::StoreHealth;
+use crate::feed::session::Shared;
+use readings::{Gauge, Gauges};
+use usual::Usual;
+
+/// How often.
+const EVERY: Duration = Duration::from_millis(500);
+/// The disk fills slowly: it is looked at once in so many times.
+const DISK_EACH: u64 = 10;
+
+/// What is watched, and by which rules.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    /// The feed, with all that it has.
+    pub(crate) shared: Shared,
+    /// How the store is.
+    pub(crate) health: watch::Receiver<StoreHealth>,
+    /// The folder of the store.
+    pub(crate) data: PathBuf,
+    /// The rules, which may change.
+    pub(crate) rules: watch::Receiver<Arc<Rules>>,
+}
+
+/// Watches until it is dropped.
+pub(crate) async fn run(watched: Watched, alerts: Arc<Alerts>) {
+    let mut gauge = Gauge::default();
+    let mut usual = Usual::default();
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut disk_used = None;
+    let mut live: (u64, Vec<Arc<Job>>) = (0, Vec::new());
+    for nth in 0_u64.. {
+        ticks.tick().await;
+        let shared = &watched.shared;
+        if nth % DISK_EACH == 0 {
+            disk_used = used(&watched.data);
+        }
+        // A live set that has not changed need not be listed again.
+        if shared.hub.revision() != live.0 || nth == 0 {
+            let listing = shared.hub.all();
+            live = (listing.revision, listing.jobs);
+        }
+        let gauges = Gauges {
+            failed_connections: shared.metrics.failed_connections(),
+            late_updates: 0,
+            disk_used,
+            store: trouble(&watched.health.borrow()),
+            hooks: Vec::new(),
+        };
+        let now = shared.clock.now();
+        let rules = Arc::clone(&watched.rules.borrow());
+        let readings = {
+            let usual = |job: &Job| usual.of(job, now.mono);
+            gauge.read(&live.1, &gauges, &usual, &rules, now)
+        };
+        alerts.judge(readings, &rules, now);
+        let least = rules.of(Rule::Overdue, None).least;
+        usual.look_up(shared.past.as_ref(), least, now.mono).await;
+    }
+}
+
+/// How much of a folder's disk is taken, for whoever is no administrator.
+fn used(folder: &std::path::Path) -> Option<f64> {
+    let disk = statvfs(folder).ok()?;
+    let taken = disk.f_blocks.saturating_sub(disk.f_bfree);
+    let all = taken + disk.f_bavail;
+    (all > 0).then(|| taken as f64 / all as f64)
+}
+
+fn trouble(health: &StoreHealth) -> Option<String> {
+    match health {
+        StoreHealth::Good => None,
+        StoreHealth::NoRoom => {
+            Some("The disk of the store is full: new jobs are refused".to_owned())
+        }
+        StoreHealth::Degraded(why) => Some(format!("The store is degraded: {why}")),
+    }
+}
