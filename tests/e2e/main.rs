@@ -13,6 +13,7 @@ mod identity;
 mod job_control;
 mod lifecycle;
 mod logs;
+mod manual_fields;
 mod manual_keys;
 mod manuals;
 mod network;
