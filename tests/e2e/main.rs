@@ -15,6 +15,7 @@ mod lifecycle;
 mod logs;
 mod manual_fields;
 mod manual_keys;
+mod manual_pages;
 mod manuals;
 mod network;
 mod observe;
