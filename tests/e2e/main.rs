@@ -3,6 +3,7 @@
 mod bad_input;
 mod booted;
 mod commands;
+mod completions;
 mod crowds;
 mod feed;
 mod follow;
