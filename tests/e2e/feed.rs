@@ -3,6 +3,7 @@
 use jobtop_e2e::daemon::Setup;
 use jobtop_e2e::home::Home;
 use jobtop_e2e::process;
+use jobtop_e2e::wait;
 use serde_json::{Value, json};
 
 use crate::said::id;
@@ -271,4 +272,21 @@ fn after_a_restart_there_is_a_new_epoch_and_a_full_snapshot() {
     let snapshot = ws.expect("job_snapshot");
     assert_eq!(snapshot["job"]["id"], job.as_str());
     ws.expect("snapshot_end");
+}
+
+#[test]
+fn a_client_that_goes_without_a_word_sent_nothing_malformed() {
+    let home = Home::new();
+    let daemon = home.daemon(Setup::unix());
+    let mut broken = daemon.ws();
+    broken.send_bytes(&[0xff; 16]);
+    broken.end();
+    let mut gone = daemon.ws();
+    gone.settle();
+    gone.cut();
+    let status = wait::until("both to be gone", || {
+        let status = daemon.get("/api/status").json();
+        (status["connections"]["feeds"] == 0).then_some(status)
+    });
+    assert_eq!(status["cut"], json!({"malformed": 1}));
 }

@@ -155,6 +155,94 @@ fn the_protocol_s_page_names_every_error_code() {
 }
 
 #[test]
+fn the_guide_says_of_every_refusal_and_every_cut_what_it_means() {
+    let source = fs::read_to_string(workspace().join("daemon/src/metrics.rs")).expect("the cuts");
+    let cuts: Vec<String> = source
+        .lines()
+        .skip_while(|line| !line.contains("fn word("))
+        .take_while(|line| *line != "    }")
+        .filter_map(|line| line.split_once("=> \"")?.1.split('"').next())
+        .map(str::to_owned)
+        .collect();
+    assert!(cuts.len() > 8, "the way of looking finds nothing");
+    let text = page("jobtop-guide.7");
+    let explained: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix(".It "))
+        .flat_map(|words| words.split(" , "))
+        .collect();
+    let missing: Vec<String> = codes()
+        .into_iter()
+        .chain(cuts)
+        .map(|code| code.replace('_', " "))
+        .filter(|code| !explained.contains(code.as_str()))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "jobtop-guide.7 does not say: {missing:?}"
+    );
+}
+
+/// The numbers that an arm of a function of a source file gives, as in `=> 3,` or `ExitCode::from(2)`.
+fn codes_of_source(path: &str, begin: &str, before: &str) -> BTreeSet<u32> {
+    let source = fs::read_to_string(workspace().join(path)).expect("the exit codes");
+    let found: BTreeSet<u32> = source
+        .lines()
+        .skip_while(|line| !line.contains(begin))
+        .take_while(|line| *line != "    }")
+        .filter_map(|line| number(line.split_once(before)?.1))
+        .collect();
+    assert!(
+        found.len() > 1,
+        "the way of looking finds nothing in {path}"
+    );
+    found
+}
+
+/// The number that a text begins with.
+fn number(text: &str) -> Option<u32> {
+    let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
+
+/// The exit codes that a page lists.
+fn codes_of_page(text: &str) -> BTreeSet<u32> {
+    text.lines()
+        .skip_while(|line| *line != ".Sh EXIT STATUS")
+        .take_while(|line| *line != ".El")
+        .filter_map(|line| number(line.strip_prefix(".It ")?))
+        .collect()
+}
+
+/// The exit codes of a sentence: `Exit codes: 0 done, 1 failed`.
+fn codes_of_sentence(text: &str) -> BTreeSet<u32> {
+    let sentence = text.split("Exit codes:").nth(1).unwrap_or_default();
+    let sentence = sentence.split('.').next().unwrap_or_default();
+    sentence
+        .split(',')
+        .filter_map(|one| number(one.trim_start()))
+        .collect()
+}
+
+#[test]
+fn exit_codes_are_the_same_wherever_they_are_said() {
+    let home = Home::new();
+    let codes = codes_of_source("tui/src/exit.rs", "fn code(&self)", "=> ");
+    let readme = fs::read_to_string(workspace().join("README.md")).expect("a README");
+    for (text, from) in [
+        (help(&home, bins::jobtop(), &[]), "jobtop --help"),
+        (readme, "README.md"),
+    ] {
+        assert_eq!(codes_of_sentence(&text), codes, "{from}");
+    }
+    assert_eq!(codes_of_page(&page("jobtop.1")), codes, "jobtop.1");
+
+    let mut codes = codes_of_source("daemon/src/exit.rs", "fn code(&self)", "ExitCode::from(");
+    codes.insert(0);
+    assert_eq!(codes_of_page(&page("jobtopd.8")), codes, "jobtopd.8");
+}
+
+#[test]
 fn the_readme_has_two_set_up_commands() {
     let text = fs::read_to_string(workspace().join("README.md")).expect("a README");
     let mut commands = Vec::new();

@@ -122,7 +122,7 @@ impl Ws {
     }
 
     /// The next message that fits. Others are passed over, but an `error` that does not fit fails the test.
-    pub fn find(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    pub fn find(&mut self, what: &str, mut fits: impl FnMut(&Value) -> bool) -> Value {
         let end = Instant::now() + DEADLINE;
         loop {
             match self.next_within(end.saturating_duration_since(Instant::now())) {

@@ -14,6 +14,7 @@ use jobtop_core::proto::read;
 use jobtop_core::proto::request::{Incoming, LogText, Named, Request, RequestId, Update};
 use serde::Serialize;
 use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::listing;
@@ -77,6 +78,10 @@ impl Reader {
                 Some(Err(Error::Capacity(_))) => return End::TooLarge,
                 Some(Err(Error::Io(error))) if TooManyPieces::made(&error) => {
                     return End::Fragments;
+                }
+                // It went without a word, as a program that is killed does: nothing that it sent was wrong.
+                Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => {
+                    return End::Gone;
                 }
                 Some(Err(Error::Protocol(_) | Error::Utf8(_))) => return End::Malformed,
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Gone,

@@ -4,10 +4,10 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use jobtop_client::rest::Rest;
-use jobtop_core::Timestamp;
 use jobtop_core::proto::body::JobsAnswer;
 use jobtop_core::proto::request::ListJobs;
 use jobtop_core::proto::view::View;
+use jobtop_core::{Status, Timestamp};
 
 use crate::cli::print::colour::Paint;
 use crate::cli::print::table::{self, Cell, Column};
@@ -186,11 +186,14 @@ enum Ids {
 }
 
 fn row(job: &View, ids: Ids, now: Timestamp) -> Vec<Cell> {
-    let left = job
-        .metrics
-        .estimated_completion
+    // A rate of what stands still would say that it moves, and so would an end of it.
+    let metrics = Some(&job.metrics).filter(|_| !stands_still(job));
+    let left = metrics
+        .and_then(|metrics| metrics.estimated_completion)
         .map(|at| format::duration(at.ms_since(now)));
-    let rate = job.metrics.items_per_second.map(format::rate);
+    let rate = metrics
+        .and_then(|metrics| metrics.items_per_second)
+        .map(format::rate);
     let id = job.id.to_string();
     let status = format!("{} {}", format::glyph(job.status), words::standing(job));
     vec![
@@ -208,4 +211,33 @@ fn row(job: &View, ids: Ids, now: Timestamp) -> Vec<Cell> {
             Ids::Whole => id.into(),
         },
     ]
+}
+
+/// Whether nothing happens to it at present, although it has not ended.
+fn stands_still(job: &View) -> bool {
+    let is_stalled = job.stalled_since.is_some() && !job.status.is_final();
+    job.status == Status::Paused || is_stalled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_still_has_no_rate_and_no_end() {
+        let mut job: View = serde_json::from_str(include_str!("show_sample.json")).unwrap();
+        job.status = Status::Running;
+        job.stalled_since = None;
+        job.metrics.items_per_second = Some(12.0);
+        job.metrics.estimated_completion = Some(job.created_at);
+        let now = job.created_at;
+        let said = |job: &View| row(job, Ids::Short, now)[6..8].to_vec();
+        let nothing = vec![Cell::from(""), Cell::from("")];
+        assert!(!said(&job).contains(&nothing[0]));
+        job.stalled_since = Some(now);
+        assert_eq!(said(&job), nothing);
+        job.stalled_since = None;
+        job.status = Status::Paused;
+        assert_eq!(said(&job), nothing);
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use jobtop_core::job::failure::Failure as JobFailure;
 use jobtop_core::proto::body::JobAnswer;
@@ -161,6 +162,19 @@ fn facts(page: &mut String, job: &View, now: Timestamp) {
             ),
         );
     }
+    if let Some(command) = &job.command {
+        fact("command", command_line(&command.argv));
+        if let Some(cwd) = &command.cwd {
+            fact("in", words::clean(cwd));
+        }
+    }
+    if !job.after.is_empty() {
+        let ids: Vec<_> = job.after.iter().map(ToString::to_string).collect();
+        fact("after", ids.join(", "));
+    }
+    if job.retries > 0 {
+        fact("retries", format!("{} if it fails", job.retries));
+    }
     if let Some(of) = job.retry_of {
         fact("retry of", of.to_string());
     }
@@ -177,6 +191,19 @@ fn facts(page: &mut String, job: &View, now: Timestamp) {
         let tags: Vec<_> = job.tags.iter().map(|tag| words::clean(tag)).collect();
         fact("tags", tags.join(", "));
     }
+}
+
+/// The words of a command, told apart where that needs to be.
+fn command_line(argv: &[Arc<str>]) -> String {
+    let word = |word: &Arc<str>| {
+        let word = words::clean(word);
+        if word.is_empty() || word.contains([' ', '\'', '"']) {
+            format!("'{}'", word.replace('\'', "'\\''"))
+        } else {
+            word
+        }
+    };
+    argv.iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// The time of day here, with the date when it is not today's.
@@ -230,6 +257,8 @@ fn what_went_wrong(page: &mut String, failure: &JobFailure, paint: Paint) {
 
 #[cfg(test)]
 mod tests {
+    use jobtop_core::job::command::CommandLine;
+
     use super::*;
 
     fn job() -> View {
@@ -251,5 +280,26 @@ mod tests {
             assert!(text.contains(part), "{part}\nis not in\n{text}");
         }
         assert!(!text.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_submitted_command_says_what_is_run_and_what_it_waits_for() {
+        let mut job = job();
+        let argv = ["sh", "-c", "echo 'a b' \u{1b}[2J", ""]
+            .map(Arc::from)
+            .to_vec();
+        let cwd = Some("/srv/orders".into());
+        job.command = Some(Arc::new(CommandLine { argv, cwd }));
+        job.after = Arc::new([job.id]);
+        job.retries = 2;
+        let text = page(&job, Timestamp(1_795_489_500_000), Paint::Plain);
+        for part in [
+            "  command    sh -c 'echo '\\''a b'\\'' \u{fffd}[2J' ''\n",
+            "  in         /srv/orders\n",
+            "  after      job_01JD8ZAAAAAAAAAAAAAAAAAAAA\n",
+            "  retries    2 if it fails\n",
+        ] {
+            assert!(text.contains(part), "{part}\nis not in\n{text}");
+        }
     }
 }
