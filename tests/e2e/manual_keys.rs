@@ -82,6 +82,7 @@ fn every_key_of_the_screen_s_help_is_in_the_manual() {
         ("H", "", "Keys of the history", "The history"),
         ("A", "", "Keys of the figures", "The figures"),
         ("D", "", "Keys of the daemon's page", "Everywhere"),
+        ("!", "", "Keys of the alerts", "The alerts"),
     ] {
         screen.press(way);
         screen.wait_text(open);
