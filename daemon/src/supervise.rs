@@ -37,6 +37,7 @@ use crate::http::status::About;
 use crate::http::tls::Tls;
 use crate::http::{Rules, Site};
 use crate::logs::{Logs, sweep};
+use crate::metrics::Metrics;
 use crate::reload;
 use crate::sdnotify::{self, State};
 use crate::store::{self, Opened};
@@ -127,6 +128,7 @@ async fn serve(
     let (close, closing) = watch::channel(false);
     let logs = Logs::of(&settings.data_dir.path, settings.limits.log_bytes as u64);
     let (switch_feed, feed) = watch::channel(settings.feed);
+    let metrics: Arc<Metrics> = Arc::default();
     let by_key = archive.clone();
     let searched = history::shared(archive.clone(), writer.health(), clock);
     let shared = Shared {
@@ -144,7 +146,7 @@ async fn serve(
         engine: Handle::new(inbox),
         clock,
         limits: settings.limits,
-        metrics: Arc::default(),
+        metrics: Arc::clone(&metrics),
         pace: Arc::new(Pace::new(settings.limits.requests_per_second)),
         feed,
         closing,
@@ -160,6 +162,7 @@ async fn serve(
             every,
             beat: || sdnotify::tell(State::Alive),
         }),
+        metrics,
     };
     let known = {
         let shared = shared.clone();

@@ -85,7 +85,7 @@ fn act(read: fn(&[u8]) -> Result<Verb, Refusal>) -> MethodRouter<App> {
     post(
         move |State(app): State<App>, id: Id, asked: Asked| async move {
             let verb = read(&asked.body)?;
-            jobs::act(&app, &id, asked.who, verb).await
+            jobs::act(&app, &id, (asked.who, asked.came), verb).await
         },
     )
 }
