@@ -129,6 +129,7 @@ async fn serve(
     let logs = Logs::of(&settings.data_dir.path, settings.limits.log_bytes as u64);
     let (switch_feed, feed) = watch::channel(settings.feed);
     let metrics: Arc<Metrics> = Arc::default();
+    let counted = archive.counted();
     let by_key = archive.clone();
     let searched = history::shared(archive.clone(), writer.health(), clock);
     let shared = Shared {
@@ -201,6 +202,7 @@ async fn serve(
         },
         listening: doors.ports.iter().map(Port::url).collect(),
         tls: tls.clone(),
+        store: counted,
     };
     let site = Site::new(shared, writer.health(), rules, about);
 

@@ -14,6 +14,7 @@ mod job_control;
 mod lifecycle;
 mod logs;
 mod manuals;
+mod metrics;
 mod network;
 mod observe;
 mod openapi;

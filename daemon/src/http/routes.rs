@@ -12,7 +12,7 @@ use jobtop_core::text;
 
 use super::body::{Asked, Id};
 use super::problem::Refused;
-use super::{App, health, history, jobs, log, openapi, queues, status, tokens, upgrade};
+use super::{App, health, history, jobs, log, metrics, openapi, queues, status, tokens, upgrade};
 use crate::engine::command::Verb;
 
 pub(super) fn all(app: App) -> Router {
@@ -65,7 +65,7 @@ pub(super) fn all(app: App) -> Router {
         .route("/api/alerts", get(not_yet))
         .route("/api/alerts/{id}/ack", post(not_yet))
         .route("/api/alerts/{id}/mute", post(not_yet))
-        .route("/metrics", get(not_yet))
+        .route("/metrics", get(metrics::text))
         .route("/openapi.json", get(openapi::document))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
