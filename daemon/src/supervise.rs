@@ -38,6 +38,7 @@ use crate::http::status::About;
 use crate::http::tls::Tls;
 use crate::http::{Rules, Site};
 use crate::logs::{Logs, sweep};
+use crate::metrics::Metrics;
 use crate::reload;
 use crate::sdnotify::{self, State};
 use crate::store::{self, Opened};
@@ -129,6 +130,8 @@ async fn serve(
     let (close, closing) = latest::channel(false);
     let logs = Logs::of(&settings.data_dir.path, settings.limits.log_bytes as u64);
     let (switch_feed, feed) = latest::channel(settings.feed);
+    let metrics: Arc<Metrics> = Arc::default();
+    let counted = archive.counted();
     let by_key = archive.clone();
     let searched = history::shared(archive.clone(), writer.health(), clock);
     let shared = Shared {
@@ -152,7 +155,7 @@ async fn serve(
             now.wall
                 .plus_ms(-i64::try_from(settings.times.retention_ms).unwrap_or(0)),
         )),
-        metrics: Arc::default(),
+        metrics: Arc::clone(&metrics),
         pace: Arc::new(Pace::new(settings.limits.requests_per_second)),
         feed,
         closing,
@@ -168,6 +171,7 @@ async fn serve(
             every,
             beat: || sdnotify::tell(State::Alive),
         }),
+        metrics,
     };
     let known = {
         let shared = shared.clone();
@@ -206,6 +210,7 @@ async fn serve(
         },
         listening: doors.ports.iter().map(Port::url).collect(),
         tls: tls.clone(),
+        store: counted,
     };
     let (change_rules, alert_rules) = latest::channel(Arc::new(settings.alerts.clone()));
     let watched = Watched {

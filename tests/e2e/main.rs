@@ -19,6 +19,7 @@ mod manual_fields;
 mod manual_keys;
 mod manual_pages;
 mod manuals;
+mod metrics;
 mod network;
 mod observe;
 mod openapi;

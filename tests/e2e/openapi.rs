@@ -80,20 +80,16 @@ fn references<'a>(document: &'a Value, part: &'a Value, found: &mut BTreeMap<&'a
     }
 }
 
-/// The paths that the routes' own text lists, but for those that are not served yet.
+/// The paths that the routes' own text lists.
 fn routed() -> BTreeSet<String> {
     let text = read("daemon/src/http/routes.rs");
-    let routes = text.split(".route(").skip(1).map(|route| {
-        let route = route.split(".fallback(").next().unwrap_or_default();
-        (route.trim_start(), route.contains("not_yet"))
-    });
-    let served = routes.filter(|(_, not_yet)| !not_yet);
+    let routes = text.split(".route(").skip(1).map(str::trim_start);
     let path = |route: &str| match route.strip_prefix('"') {
         Some(quoted) => quoted.split('"').next().unwrap_or_default().to_owned(),
         None if route.starts_with("FEED_PATH,") => "/progress".to_owned(),
         None => panic!("a route with a path of another form: {route:.40}"),
     };
-    served.map(|(route, _)| path(route)).collect()
+    routes.map(path).collect()
 }
 
 #[test]

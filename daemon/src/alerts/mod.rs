@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use jobtop_core::access::{Identity, Role};
-use jobtop_core::alert::{Alert, Reading, Rules, Watch};
+use jobtop_core::alert::{Alert, Reading, Rule, Rules, Watch};
 use jobtop_core::job::refusal::{Code, Refusal};
 use jobtop_core::{Now, Timestamp};
 use tokio::sync::watch;
@@ -173,6 +173,21 @@ impl Alerts {
         let inner = self.inner();
         let disturbing = inner.known.iter().filter(|(_, alert)| alert.disturbs(now));
         disturbing.count() as u64
+    }
+
+    /// How many are active, by rule.
+    pub(crate) fn by_rule(&self) -> Vec<(Rule, u64)> {
+        let inner = self.inner();
+        let active = |rule: Rule| {
+            let known = inner.known.iter().map(|(_, alert)| alert);
+            known
+                .filter(|alert| alert.rule == rule && alert.is_active())
+                .count() as u64
+        };
+        Rule::ALL
+            .into_iter()
+            .map(|rule| (rule, active(rule)))
+            .collect()
     }
 
     fn tell(&self, inner: &Inner) {

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use jobtop_core::job::Origin;
 use jobtop_core::job::refusal::Refusal;
 use jobtop_core::policy::{Limits, Times};
 use jobtop_core::{Job, JobId, Now, Status, Timestamp, UserId};
@@ -12,6 +13,7 @@ use super::command::{ConnId, Control, Link, ToProducer};
 use super::outcome::{Bond, Notice, Outcome, Record, Release, Write};
 use super::queues::{self, Queues};
 use super::{LOOK, TRIM};
+use crate::metrics::jobs::Standing;
 
 /// What the engine is told to keep to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,6 +40,9 @@ pub struct Board {
     /// By owner, those who have some.
     pub(super) unfinished_of: HashMap<UserId, usize>,
     pub(super) pending: usize,
+    /// How many jobs stand how, as it is shown to whoever watches over the daemon.
+    by_status: [u64; Status::ALL.len()],
+    stalled: u64,
     revision: u64,
     newest: JobId,
     /// Whether there is room for new jobs.
@@ -57,6 +62,8 @@ pub(super) struct Tracked {
     /// Monotonic milliseconds since when the time until it counts as lost runs.
     pub(super) waiting_since: u64,
     changed: bool,
+    /// When the message came that changed it first since it was shown.
+    came: Option<Instant>,
     ticking: bool,
 }
 
@@ -88,6 +95,8 @@ impl Board {
             unfinished: 0,
             unfinished_of: HashMap::new(),
             pending: 0,
+            by_status: [0; Status::ALL.len()],
+            stalled: 0,
             revision: 0,
             newest: JobId(0),
             accepting: true,
@@ -112,7 +121,9 @@ impl Board {
             .map(|tracked| Arc::new(tracked.job.clone()))
             .collect();
         jobs.sort_by_key(|job| job.state.revision);
-        jobs.into_iter().map(Notice::Job).collect()
+        jobs.into_iter()
+            .map(|job| Notice::Job { job, came: None })
+            .collect()
     }
 
     /// Whether there is room for new jobs.
@@ -154,6 +165,7 @@ impl Board {
         }
         let ended = job.state.finished_at.map(|at| (at, id));
         self.count(None, job.state.status, ended);
+        self.stalled += u64::from(job.state.stalled_since.is_some());
         if !job.state.status.is_final() {
             *self.unfinished_of.entry(job.spec.user.clone()).or_default() += 1;
         }
@@ -168,6 +180,7 @@ impl Board {
                 heard: now.mono,
                 waiting_since: now.mono,
                 changed: false,
+                came: None,
                 ticking: false,
             },
         );
@@ -181,6 +194,9 @@ impl Board {
         let Some(tracked) = self.jobs.remove(&id) else {
             return;
         };
+        let state = &tracked.job.state;
+        self.by_status[state.status as usize] -= 1;
+        self.stalled -= u64::from(state.stalled_since.is_some());
         let spec = &tracked.job.spec;
         if let Some(idempotency) = &spec.idempotency {
             self.keys
@@ -212,14 +228,15 @@ impl Board {
         };
         let (before, priority) = (tracked.job.state.status, tracked.job.state.priority);
         let asked = tracked.job.state.control.is_some();
+        let stalled = tracked.job.state.stalled_since.is_some();
         change(&mut tracked.job)?;
         self.revision += 1;
         tracked.job.state.revision = self.revision;
-        if !tracked.changed {
-            tracked.changed = true;
-            outcome.changed.push(id);
-        }
+        self.stalled -= u64::from(stalled);
+        self.stalled += u64::from(tracked.job.state.stalled_since.is_some());
+        tracked.show(id, outcome);
         if before != tracked.job.state.status {
+            tracked.tally(before, outcome);
             let (after, finished) = (tracked.job.state.status, tracked.job.state.finished_at);
             if after.is_final()
                 && let Some(count) = self.unfinished_of.get_mut(&tracked.job.spec.user)
@@ -249,6 +266,10 @@ impl Board {
                 usize::from(status == Status::Pending),
             )
         };
+        if let Some(before) = before {
+            self.by_status[before as usize] -= 1;
+        }
+        self.by_status[after as usize] += 1;
         let (unfinished, pending) = before.map_or((0, 0), counts);
         self.unfinished -= unfinished;
         self.pending -= pending;
@@ -345,11 +366,14 @@ impl Board {
             // A job that changed and then left the live set in one batch is only shown as gone.
             if let Some(tracked) = self.jobs.get_mut(&id) {
                 tracked.changed = false;
-                notices.push(Notice::Job(Arc::new(tracked.job.clone())));
+                notices.push(Notice::Job {
+                    job: Arc::new(tracked.job.clone()),
+                    came: tracked.came.take(),
+                });
             }
         }
         notices.sort_by_key(|notice| match notice {
-            Notice::Job(job) => job.state.revision,
+            Notice::Job { job, .. } => job.state.revision,
             Notice::Removed { revision, .. } => *revision,
         });
         notices
@@ -362,16 +386,54 @@ impl Board {
             .map(|tracked| Arc::new(tracked.job.clone()))
     }
 
-    /// Marks a job that was just put on the board as changed.
+    /// Says of a job that was just put on the board that it is new.
     pub(super) fn announce(&mut self, id: JobId, outcome: &mut Outcome) {
-        if let Some(tracked) = self.jobs.get_mut(&id).filter(|tracked| !tracked.changed) {
-            tracked.changed = true;
-            outcome.changed.push(id);
+        if let Some(tracked) = self.jobs.get_mut(&id) {
+            outcome
+                .tally
+                .created
+                .push(tracked.job.spec.job_type.clone());
+            tracked.show(id, outcome);
+        }
+    }
+
+    /// How it stands, in numbers.
+    pub(super) fn standing(&self) -> Standing {
+        Standing {
+            jobs: self.by_status,
+            stalled: self.stalled,
+            producers: self.conns.len() as u64,
+            workers: self.queues.workers(),
         }
     }
 }
 
 impl Tracked {
+    /// It is to be shown, with whatever else changes of it until then.
+    fn show(&mut self, id: JobId, outcome: &mut Outcome) {
+        if self.changed {
+            outcome.tally.merged += 1;
+        } else {
+            self.changed = true;
+            self.came = outcome.came;
+            outcome.changed.push(id);
+        }
+    }
+
+    /// Counts that it stood otherwise.
+    fn tally(&self, before: Status, outcome: &mut Outcome) {
+        let (spec, state) = (&self.job.spec, &self.job.state);
+        if state.status.is_final() {
+            let ended = (spec.job_type.clone(), state.status);
+            outcome.tally.ended.push(ended);
+        } else if before == Status::Pending
+            && spec.origin == Origin::Pending
+            && let Some(begun) = state.start_time
+        {
+            outcome.tally.waited.push(begun.ms_since(spec.created_at));
+        }
+    }
+
     fn record(&self) -> Record {
         Record {
             job: Arc::new(self.job.clone()),

@@ -1,6 +1,7 @@
 //! What can be asked of the engine, and how it answers.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use jobtop_core::access::Identity;
 use jobtop_core::job::Reply as ControlReply;
@@ -139,6 +140,15 @@ pub enum Command {
         /// Which.
         conn: ConnId,
     },
+}
+
+/// A command on its way.
+#[derive(Debug)]
+pub struct Brought {
+    /// It.
+    pub command: Command,
+    /// When the message came that it was made of.
+    pub came: Instant,
 }
 
 /// What can be done with a job.

@@ -545,6 +545,7 @@ impl Board {
             job.revive(now);
             Ok(())
         })?;
+        outcome.tally.reports += 1;
         if let Some(tracked) = self.jobs.get_mut(&id) {
             tracked.heard = now.mono;
         }
@@ -582,6 +583,7 @@ impl Board {
             job.revive(now);
             Ok(())
         })?;
+        outcome.tally.adopted += 1;
         self.bind(id, conn, now);
         if status.is_final() {
             self.write_ended(id, outcome);

@@ -3,6 +3,7 @@
 //!
 //! Imports nobody who serves it. Reading order: [`command`], [`outcome`], [`handle`], `board`, `decide`, `create`, [`queues`], `due`, [`archived`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jobtop_core::Now;
@@ -10,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::clock::{Clock, random_bits};
+use crate::metrics::Metrics;
 
 pub mod archived;
 mod board;
@@ -25,7 +27,7 @@ pub mod queues;
 mod tests;
 
 pub use board::{Board, Settings};
-use command::Command;
+use command::Brought;
 use outcome::{Commit, Notice, Outcome, Process, Release, StoreHealth};
 
 /// How many commands are decided before their outcome is handed out as one.
@@ -34,7 +36,7 @@ const BATCH: usize = 256;
 /// What the engine is wired to.
 pub struct Wiring<P> {
     /// Commands from the front doors.
-    pub inbox: mpsc::Receiver<Command>,
+    pub inbox: mpsc::Receiver<Brought>,
     /// Shows changes; called with strictly increasing revisions. Must not wait.
     pub publish: P,
     /// What must be kept goes here. The only edge that the engine waits for.
@@ -47,6 +49,8 @@ pub struct Wiring<P> {
     pub alive: fn(Process) -> bool,
     /// Who is told that the engine and the store are at work, if anybody is.
     pub pulse: Option<Pulse>,
+    /// Where what happens is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 /// A sign of life, from time to time: the engine's loop sends it on its way and the store lets it go, so it stops when
@@ -96,9 +100,11 @@ where
         let instant = Instant::now();
         let mut outcome = Outcome::default();
         board.set_accepting(*wiring.health.borrow() != StoreHealth::NoRoom);
-        for command in commands.drain(..) {
+        for Brought { command, came } in commands.drain(..) {
+            outcome.came = Some(came);
             board.decide(command, now, &mut random_bits, &mut outcome);
         }
+        outcome.came = None;
         if wake.is_some_and(|at| at <= instant) {
             board.due(now, wiring.alive, &mut outcome);
             wake = None;
@@ -134,6 +140,7 @@ async fn hand_out<P>(
 where
     P: FnMut(Vec<Notice>, Now) + Send,
 {
+    wiring.metrics.jobs.count(&outcome.tally, &board.standing());
     let notices = board.notices(&mut outcome);
     if !notices.is_empty() {
         (wiring.publish)(notices, now);

@@ -2,19 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use jobtop_core::job::command::{CommandLine, Environment};
 use jobtop_core::{Job, JobId, Now, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::command::{Answered, ReplyTo, ToProducer};
+use crate::metrics::jobs::Tally;
 use tokio::sync::mpsc;
 
 /// Something the feed shows. Revisions strictly increase from one to the next.
 #[derive(Clone, Debug)]
 pub enum Notice {
     /// A job as it is now.
-    Job(Arc<Job>),
+    Job {
+        /// The job.
+        job: Arc<Job>,
+        /// When the message came that changed it first since it was shown last; none where it was not a message.
+        came: Option<Instant>,
+    },
     /// A job left the live set.
     Removed {
         /// Which.
@@ -207,4 +214,8 @@ pub(super) struct Outcome {
     pub(super) releases: Vec<Release>,
     /// Answers that wait for nothing.
     pub(super) answers: Vec<(ReplyTo, Answered)>,
+    /// When the message came that is decided about, while one is.
+    pub(super) came: Option<Instant>,
+    /// What is to be counted.
+    pub(super) tally: Tally,
 }

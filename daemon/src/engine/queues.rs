@@ -259,6 +259,11 @@ impl Queues {
         self.settings.launch.is_some()
     }
 
+    /// How many connections take jobs.
+    pub(super) fn workers(&self) -> u64 {
+        self.workers.len() as u64
+    }
+
     /// The lowest priority that waits anywhere.
     pub(super) fn lowest(&self) -> Option<i32> {
         self.lines.values().filter_map(Line::lowest).min()

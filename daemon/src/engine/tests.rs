@@ -1,7 +1,7 @@
 //! The board, asked as the front doors ask it: what follows is looked at as the feed and the store see it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jobtop_core::access::{Identity, Role};
 use jobtop_core::job::Reply;
@@ -17,6 +17,7 @@ use super::command::{Answer, Answered, Command, ConnId, Link, ReplyTo, ToProduce
 use super::outcome::{Bond, Notice, Outcome, Process, Record, Release, StoreHealth, Write};
 use super::{Board, Pulse, Settings, Wiring, archived, queues};
 use crate::clock::Clock;
+use crate::metrics::jobs::{Standing, Tally};
 
 /// A board with a clock and dice of its own; keeps what was published, written and sent.
 struct Desk {
@@ -26,6 +27,7 @@ struct Desk {
     who: Identity,
     notices: Vec<Notice>,
     writes: Vec<Write>,
+    tallies: Vec<Tally>,
     alive: fn(Process) -> bool,
 }
 
@@ -60,6 +62,7 @@ impl Desk {
             who: identity("analyst1", Role::User),
             notices: Vec::new(),
             writes: Vec::new(),
+            tallies: Vec::new(),
             alive: |_| false,
         }
     }
@@ -88,6 +91,7 @@ impl Desk {
     }
 
     fn take(&mut self, mut outcome: Outcome) {
+        self.tallies.push(std::mem::take(&mut outcome.tally));
         self.notices.extend(self.board.notices(&mut outcome));
         outcome
             .answers
@@ -218,7 +222,7 @@ fn a_job_is_shown_and_written_when_it_is_made_and_ends() {
         .notices
         .iter()
         .map(|notice| match notice {
-            Notice::Job(job) => (job.state.revision, job.state.progress.to_string()),
+            Notice::Job { job, .. } => (job.state.revision, job.state.progress.to_string()),
             Notice::Removed { .. } => panic!("nothing was removed"),
         })
         .collect();
@@ -298,6 +302,83 @@ fn of_many_updates_each_refused_one_is_handed_out() {
         [(missing, Code::JobNotFound), (ended, Code::JobFinished)]
     );
     assert!((desk.job(good).state.progress - 2.0).abs() < 1e-9);
+}
+
+#[test]
+fn what_happens_is_tallied() {
+    let mut desk = Desk::new();
+    let queued = || NewJob {
+        status: Some(Status::Pending),
+        ..csv()
+    };
+    let waits = desk.create(queued()).unwrap().id();
+    let cancelled = desk.create(queued()).unwrap().id();
+    let running = desk.create(csv()).unwrap().id();
+    desk.pass(5_000);
+    desk.act(waits, Verb::Start).unwrap();
+    desk.act(cancelled, Verb::Cancel).unwrap();
+    let _controls = desk.connect(1);
+    desk.adopt(running, 1).unwrap();
+    desk.report(running, percent(1.0)).unwrap();
+    desk.send(Command::Gone { conn: ConnId(1) });
+    assert_eq!(
+        code(desk.report(cancelled, percent(1.0))),
+        Code::JobFinished
+    );
+
+    let kind = || JobType::new("csv_processing").unwrap();
+    let all = |of: fn(&Tally) -> u64| desk.tallies.iter().map(of).sum::<u64>();
+    assert_eq!(all(|tally| tally.created.len() as u64), 3);
+    assert_eq!(all(|tally| tally.reports), 1);
+    assert_eq!(all(|tally| tally.adopted), 1);
+    let waited: Vec<u64> = desk.tallies.iter().flat_map(|t| t.waited.clone()).collect();
+    assert_eq!(waited, [5_000], "who was cancelled has not begun");
+    let ended: Vec<_> = desk.tallies.iter().flat_map(|t| t.ended.clone()).collect();
+    assert_eq!(ended, [(kind(), Status::Cancelled)]);
+    let standing = Standing {
+        jobs: [0, 2, 0, 0, 0, 1],
+        stalled: 1,
+        producers: 0,
+        workers: 0,
+    };
+    assert_eq!(desk.board.standing(), standing);
+
+    // Nobody is left behind when jobs end, and leave.
+    desk.act(running, Verb::Complete).unwrap();
+    desk.act(waits, Verb::Complete).unwrap();
+    assert_eq!(desk.board.standing().jobs, [0, 0, 0, 2, 0, 1]);
+    desk.pass(48 * 3_600_000);
+    desk.due();
+    assert_eq!(desk.board.standing(), Standing::default());
+}
+
+#[test]
+fn a_change_is_as_old_as_the_first_message_that_it_is_of() {
+    let mut desk = Desk::new();
+    let id = desk.create(csv()).unwrap().id();
+    let began = Instant::now();
+    let mut outcome = Outcome::default();
+    for n in 0..3 {
+        outcome.came = Some(began + Duration::from_millis(n));
+        let (reply, _answer) = oneshot::channel();
+        let report = Command::Report {
+            who: desk.who.clone(),
+            updates: vec![(id, percent(n as f64))],
+            conn: None,
+            reply: ReplyTo::Once(reply),
+        };
+        desk.board.decide(report, desk.now, &mut || 1, &mut outcome);
+    }
+    assert_eq!((outcome.tally.reports, outcome.tally.merged), (3, 2));
+    let came = |notices: Vec<Notice>| match &notices[..] {
+        [Notice::Job { came, .. }] => *came,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(came(desk.board.notices(&mut outcome)), Some(began));
+    // What time brings is of no message.
+    let mut outcome = Outcome::default();
+    desk.board.stall(id, desk.now, &mut outcome);
+    assert_eq!(came(desk.board.notices(&mut outcome)), None);
 }
 
 #[test]
@@ -522,7 +603,7 @@ fn an_estimate_that_has_passed_is_gone_for_who_watches_and_who_asks_alike() {
     desk.pass(1_000);
     desk.report(id, percent(50.0)).unwrap();
     let told = |desk: &Desk| match desk.notices.last() {
-        Some(Notice::Job(job)) => (job.state.estimated_completion, job.state.revision),
+        Some(Notice::Job { job, .. }) => (job.state.estimated_completion, job.state.revision),
         other => panic!("{other:?}"),
     };
     let (ahead, before) = told(&desk);
@@ -736,6 +817,7 @@ async fn a_sign_of_life_goes_by_way_of_the_store() {
             every: Duration::from_millis(2),
             beat: || {},
         }),
+        metrics: Arc::default(),
     };
     let engine = tokio::spawn(super::run(Desk::new().board, wiring));
     for _ in 0..3 {

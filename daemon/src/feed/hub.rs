@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Instant;
 
 use jobtop_core::proto::message;
 use jobtop_core::{Job, JobId, Now, UserId};
@@ -64,6 +65,10 @@ pub struct Change {
     pub job: Option<Arc<Job>>,
     /// The revision with which the job came into the live set: who knows less can't know the job.
     pub born: u64,
+    /// The number of the job's change that this one took the place of; 0 if there was none.
+    pub(super) former: u64,
+    /// When the message came that this change is of, if it is of one.
+    pub(super) came: Option<Instant>,
     now: Now,
     update: OnceLock<String>,
     snapshot: OnceLock<String>,
@@ -267,7 +272,7 @@ impl List {
 
     fn enter(&mut self, notice: Notice, now: Now) -> Arc<Change> {
         let change = match notice {
-            Notice::Job(job) => {
+            Notice::Job { job, came } => {
                 let (id, revision) = (job.id(), job.state.revision);
                 let before = self.jobs.get(&id);
                 let born = before.map_or(revision, |before| before.born);
@@ -275,7 +280,13 @@ impl List {
                     self.order.remove(&before.revision);
                 }
                 let owner = job.spec.user.clone();
-                let change = Arc::new(Change::new(revision, id, owner, Some(job), born, now));
+                let former = before.map_or(0, |before| before.revision);
+                let change = Change {
+                    former,
+                    came,
+                    ..Change::new(revision, id, owner, Some(job), born, now)
+                };
+                let change = Arc::new(change);
                 self.jobs.insert(id, change.clone());
                 change
             }
@@ -388,6 +399,8 @@ impl Change {
             owner,
             job,
             born,
+            former: 0,
+            came: None,
             now,
             update: OnceLock::new(),
             snapshot: OnceLock::new(),

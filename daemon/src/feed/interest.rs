@@ -77,6 +77,11 @@ impl Interest {
             .filter_map(|s| s.via(change).map(|via| (s, via)))
     }
 
+    /// What they are to.
+    pub(super) fn topics(&self) -> impl Iterator<Item = &Topic> {
+        self.subscriptions.iter().map(|s| &s.channel.topic)
+    }
+
     pub(super) fn in_all(&self) -> bool {
         self.subscriptions
             .iter()

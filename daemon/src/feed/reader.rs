@@ -1,7 +1,7 @@
 //! The reading half of a session: frames in, commands out. Whatever is wrong is answered, and the connection lives on.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{Stream, StreamExt};
 use jobtop_core::JobId;
@@ -34,6 +34,8 @@ pub(super) struct Reader {
     answers: mpsc::Sender<SessionAnswer>,
     notes: mpsc::Sender<Note>,
     announced: bool,
+    /// When the message came that is dealt with.
+    came: Instant,
 }
 
 /// The other half has ended.
@@ -54,6 +56,7 @@ impl Reader {
             answers,
             notes,
             announced: false,
+            came: Instant::now(),
         }
     }
 
@@ -86,7 +89,10 @@ impl Reader {
                 Some(Err(Error::Protocol(_) | Error::Utf8(_))) => return End::Malformed,
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Gone,
             };
-            match tokio::time::timeout(SILENCE, self.take(text.as_deref())).await {
+            // The clock is read once for both.
+            let now = tokio::time::Instant::now();
+            self.came = now.into_std();
+            match tokio::time::timeout_at(now + SILENCE, self.take(text.as_deref())).await {
                 Ok(Ok(())) => {}
                 Ok(Err(Ended)) => return End::Gone,
                 // It sends without reading what it is sent: nobody waits for it for ever.
@@ -462,7 +468,7 @@ impl Reader {
     }
 
     async fn command(&self, command: Command) -> Result<(), Ended> {
-        if self.shared.engine.send(command).await {
+        if self.shared.engine.bring(command, self.came).await {
             Ok(())
         } else {
             Err(Ended)

@@ -23,7 +23,7 @@ use super::hub::Hub;
 use super::listing;
 use super::session::{self, Answering, HistoryPage, Past, Peer, Shared};
 use crate::clock::Clock;
-use crate::engine::command::{Answer, Command, Control, ToProducer};
+use crate::engine::command::{Answer, Brought, Command, Control, ToProducer};
 use crate::engine::handle::{Handle, INBOX};
 use crate::engine::outcome::Notice;
 
@@ -36,7 +36,7 @@ const NOW: Now = Now {
 struct House {
     hub: Arc<Hub>,
     shared: Shared,
-    inbox: mpsc::Receiver<Command>,
+    inbox: mpsc::Receiver<Brought>,
     closing: watch::Sender<bool>,
     revision: u64,
 }
@@ -91,12 +91,23 @@ impl House {
         }
     }
 
+    /// What the engine is asked next.
+    async fn asked(&mut self) -> Option<Command> {
+        self.inbox.recv().await.map(|brought| brought.command)
+    }
+
     /// Shows a job of that owner, new or changed.
     fn show(&mut self, number: u128, owner: &str, progress: f64) -> JobId {
         self.revision += 1;
         let job = job(number, owner, progress, self.revision);
         let id = job.id();
-        self.hub.publish(vec![Notice::Job(Arc::new(job))], NOW);
+        self.hub.publish(
+            vec![Notice::Job {
+                job: Arc::new(job),
+                came: Some(std::time::Instant::now()),
+            }],
+            NOW,
+        );
         id
     }
 
@@ -484,10 +495,10 @@ async fn a_producer_is_announced_answered_told_and_missed() {
     client
         .send(json!({"type": "create_job", "jobType": "csv_processing", "requestId": 1}))
         .await;
-    let Some(Command::Connect { link }) = house.inbox.recv().await else {
+    let Some(Command::Connect { link }) = house.asked().await else {
         panic!("announced first")
     };
-    let Some(Command::Create { conn, reply, .. }) = house.inbox.recv().await else {
+    let Some(Command::Create { conn, reply, .. }) = house.asked().await else {
         panic!("then the job")
     };
     assert_eq!(conn, Some(link.conn));
@@ -515,7 +526,7 @@ async fn a_producer_is_announced_answered_told_and_missed() {
         (&json!("job_control"), &json!("cancel"))
     );
     drop(client);
-    assert!(matches!(house.inbox.recv().await, Some(Command::Gone { conn }) if conn == link.conn));
+    assert!(matches!(house.asked().await, Some(Command::Gone { conn }) if conn == link.conn));
 }
 
 #[tokio::test]
@@ -573,7 +584,7 @@ async fn who_comes_late_to_an_archived_job_hears_that_it_has_ended() {
     let first = ("job_not_found".to_owned(), Some(json!(4)));
     assert_eq!(told, [first, finished(), finished()]);
     let reported = loop {
-        match house.inbox.recv().await.unwrap() {
+        match house.asked().await.unwrap() {
             Command::Report { updates, reply, .. } => break (updates, reply),
             Command::Connect { .. } => {}
             other => panic!("{other:?}"),
@@ -612,14 +623,48 @@ async fn a_key_of_an_archived_job_makes_no_second_one() {
     // Another key is the engine's affair.
     create["idempotencyKey"] = json!("new");
     client.send(create).await;
-    assert!(matches!(
-        house.inbox.recv().await,
-        Some(Command::Connect { .. })
-    ));
-    assert!(matches!(
-        house.inbox.recv().await,
-        Some(Command::Create { .. })
-    ));
+    assert!(matches!(house.asked().await, Some(Command::Connect { .. })));
+    assert!(matches!(house.asked().await, Some(Command::Create { .. })));
+}
+
+#[tokio::test]
+async fn what_is_written_is_counted_and_what_it_stands_for() {
+    let mut house = House::new();
+    let mut client = house.client("root", Role::Admin, 1 << 20).await;
+    client
+        .subscribe(json!({"type": "subscribe", "channel": "jobs"}))
+        .await;
+    let metrics = Arc::clone(&house.shared.metrics);
+    let measured = || -> u64 {
+        let buckets = metrics.latency().buckets();
+        buckets.iter().map(|(_, count)| count).sum()
+    };
+    let counted = || (metrics.updates(), metrics.conflated());
+    // Nobody else runs until this waits: of the first job the last state alone is sent.
+    for (number, progress) in [(1, 1.0), (1, 2.0), (1, 3.0), (2, 1.0)] {
+        house.show(number, "analyst1", progress);
+    }
+    for progress in [3.0, 1.0] {
+        assert_eq!(client.next().await["progress"], progress);
+    }
+    client.send(json!({"type": "ping"})).await;
+    client.next().await;
+    assert_eq!(counted(), (2, 1));
+    assert_eq!(measured(), 2);
+    house.show(1, "analyst1", 4.0);
+    client.next().await;
+    client.send(json!({"type": "ping"})).await;
+    client.next().await;
+    assert_eq!(counted(), (3, 1), "the one before was sent");
+    // Crowds of updates are measured now and then.
+    for n in 0..100 {
+        house.show(1, "analyst1", 5.0 + f64::from(n) / 2.0);
+        client.next().await;
+    }
+    client.send(json!({"type": "ping"})).await;
+    client.next().await;
+    assert_eq!(counted(), (103, 1));
+    assert!((2..100).contains(&measured()), "{}", measured());
 }
 
 #[tokio::test]
@@ -634,11 +679,8 @@ async fn every_refused_update_is_told_and_the_request_answered_once() {
     client
         .send(json!({"type": "update_progress", "updates": updates, "requestId": "a"}))
         .await;
-    assert!(matches!(
-        house.inbox.recv().await,
-        Some(Command::Connect { .. })
-    ));
-    let Some(Command::Report { reply, .. }) = house.inbox.recv().await else {
+    assert!(matches!(house.asked().await, Some(Command::Connect { .. })));
+    let Some(Command::Report { reply, .. }) = house.asked().await else {
         panic!("the report")
     };
     let refusal = || Refusal::forbidden("update");

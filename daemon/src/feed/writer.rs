@@ -3,7 +3,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{Sink, SinkExt};
 use jobtop_core::access::Identity;
@@ -19,16 +19,20 @@ use tokio::time::MissedTickBehavior;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::following::{Following, News};
-use super::hub::{Change, Pulled};
+use super::hub::{Change, PULL, Pulled};
 use super::interest::{Interest, Subscription};
 use super::session::{End, Shared};
 use crate::engine::command::{Answer, ConnId, SessionAnswer, ToProducer};
 use crate::logs::part::Begin;
+use crate::metrics::{Metrics, Return};
 
 /// How often a silent client is asked whether it is still there.
 const PING: Duration = Duration::from_secs(30);
 /// How many frames of a snapshot go out before the socket is flushed.
 const CHUNK: usize = 64;
+
+/// How long one client's updates take is measured at most this often.
+const MEASURE: Duration = Duration::from_millis(50);
 
 /// What the reader asks of the writer.
 pub(super) enum Note {
@@ -57,6 +61,49 @@ pub(super) struct Writer {
     answers: mpsc::Receiver<SessionAnswer>,
     notes: mpsc::Receiver<Note>,
     controls: mpsc::Receiver<ToProducer>,
+    unflushed: Unflushed,
+    /// Whether it was counted that this client is back.
+    returned: bool,
+}
+
+/// Updates that are on their way to the socket.
+#[derive(Default)]
+struct Unflushed {
+    updates: u64,
+    /// How many of them stand for an earlier one too, which this client is not sent.
+    conflated: u64,
+    /// When the messages came that they tell of, if it is to be measured how long ago that is.
+    came: Vec<Instant>,
+    /// Nothing that came before this is measured: reading the clock at every flush would cost more than all other counting.
+    measure_from: Option<Instant>,
+}
+
+impl Unflushed {
+    /// One more, after that revision was dealt with.
+    fn add(&mut self, change: &Change, cursor: u64) {
+        if let Some(came) = change.came
+            && (!self.came.is_empty() || self.measure_from.is_none_or(|from| came >= from))
+        {
+            self.came.push(came);
+        }
+        self.updates += 1;
+        self.conflated += u64::from(change.former > cursor);
+    }
+
+    /// They have been written.
+    fn flushed(&mut self, viewer: ConnId, metrics: &Metrics) {
+        if self.updates == 0 {
+            return;
+        }
+        metrics.sent(viewer.0, self.updates, self.conflated);
+        (self.updates, self.conflated) = (0, 0);
+        if let Some(last) = self.came.last() {
+            metrics.measured(&self.came);
+            self.measure_from = Some(*last + MEASURE);
+            self.came.clear();
+            self.came.shrink_to(PULL);
+        }
+    }
 }
 
 /// Somebody to whom alerts are told.
@@ -105,6 +152,8 @@ impl Writer {
             answers,
             notes,
             controls,
+            unflushed: Unflushed::default(),
+            returned: false,
         }
     }
 
@@ -135,6 +184,7 @@ impl Writer {
             let whole = self.feed_changes(sink).await?;
             self.feed_queued(sink).await?;
             sink.flush().await?;
+            self.unflushed.flushed(self.conn, &self.shared.metrics);
             if !whole {
                 continue;
             }
@@ -217,6 +267,7 @@ impl Writer {
                 } else {
                     change.update(via, channel)
                 };
+                self.unflushed.add(change, self.cursor);
                 sink.feed(Message::Text(frame)).await?;
             }
         }
@@ -225,6 +276,13 @@ impl Writer {
             self.known = self.cursor;
         }
         Ok(())
+    }
+
+    /// Counts that a client is back: once, however much it subscribes to.
+    fn count_return(&mut self, how: Return) {
+        if !std::mem::replace(&mut self.returned, true) {
+            self.shared.metrics.returned(how);
+        }
     }
 
     /// Feeds answers, notes and controls that are waiting, a bounded number of each.
@@ -462,6 +520,13 @@ impl Writer {
         // What the other subscriptions are still owed goes first, so that revisions never go back.
         self.feed_pulled(sink, pending, true).await?;
         let reset = wanted.after.is_some() && (after.is_none() || caught_up.is_none());
+        if wanted.after.is_some() {
+            self.count_return(if reset {
+                Return::Reset
+            } else {
+                Return::CaughtUp
+            });
+        }
         let catch_up = match caught_up {
             Some(pulled) => pulled,
             None => hub
@@ -511,6 +576,9 @@ impl Writer {
             self.following.add(channel.clone(), who.clone(), job, begin);
         }
         let whole = wanted.snapshot || wanted.after.is_some();
+        if !self.interest.has(&channel) {
+            self.shared.metrics.subscribed(&channel.topic, true);
+        }
         self.interest.add(Subscription {
             channel,
             who,
@@ -571,6 +639,9 @@ impl Writer {
     where
         S: Sink<Message, Error = Error> + Unpin,
     {
+        if self.interest.has(channel) {
+            self.shared.metrics.subscribed(&channel.topic, false);
+        }
         self.interest.remove(channel);
         self.following.remove(channel);
         if channel.topic == Topic::Alerts {
@@ -620,6 +691,14 @@ async fn alarm(alarmed: &mut Option<Alarmed>) {
             }
         }
         None => std::future::pending().await,
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        for topic in self.interest.topics() {
+            self.shared.metrics.subscribed(topic, false);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who asks and with what body: read within a size and a time, judged by its media type, not yet by its meaning.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
@@ -32,6 +32,8 @@ pub(super) struct Asked {
     pub(super) who: Identity,
     /// The body as it came.
     pub(super) body: Bytes,
+    /// When all of it had come.
+    pub(super) came: Instant,
 }
 
 impl FromRequest<App> for Asked {
@@ -43,6 +45,7 @@ impl FromRequest<App> for Asked {
         let mut named = query::user(&parts.uri)?;
         let limits = &app.shared.limits;
         let body = whole(&parts.headers, body, limits.body_bytes).await?;
+        let came = Instant::now();
         // What nests deeper than anybody reads is refused in any case.
         if limits.nesting < read::MAX_DEPTH {
             read::check_depth_within(&body, limits.nesting)?;
@@ -53,6 +56,7 @@ impl FromRequest<App> for Asked {
         Ok(Self {
             who: identity.held_to(named.as_ref()),
             body,
+            came,
         })
     }
 }

@@ -226,6 +226,7 @@ async fn answer(
     if let Some(code) = response.extensions_mut().remove::<Code>() {
         site.shared.metrics.refused(code);
     }
+    site.shared.metrics.answered(response.status().as_u16());
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

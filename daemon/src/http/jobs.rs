@@ -1,7 +1,7 @@
 //! The calls about jobs: what changes something is asked of the engine, what only looks is read from the feed.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::State;
@@ -34,7 +34,7 @@ pub(super) async fn create(
         return Ok(said(&app, Answer::Job(answered?)));
     }
     let settled = app.shared.settled(&who, &new).await?;
-    answer(&app, |reply| Command::Create {
+    answer(&app, asked.came, |reply| Command::Create {
         who,
         new,
         settled,
@@ -56,7 +56,7 @@ pub(super) async fn report(
         return Err(archived::report(&who, &old).into());
     }
     let updates = vec![(job, report)];
-    answer(&app, |reply| Command::Report {
+    answer(&app, asked.came, |reply| Command::Report {
         who,
         updates,
         conn: None,
@@ -68,14 +68,14 @@ pub(super) async fn report(
 pub(super) async fn act(
     app: &App,
     id: &Id,
-    who: Identity,
+    (who, came): (Identity, Instant),
     verb: Verb,
 ) -> Result<Response<Body>, Refused> {
     let job = id.parse()?;
     if let Some(old) = app.shared.archived(job).await {
         return Ok(said(app, archived::act(&who, &old, &verb)?));
     }
-    answer(app, |reply| Command::Act {
+    answer(app, came, |reply| Command::Act {
         who,
         job,
         verb,
@@ -111,12 +111,13 @@ pub(super) async fn one(
     Ok(shown(&app, StatusCode::OK, &job))
 }
 
-/// Asks the engine and says what it answered.
+/// Asks the engine for what came then, and says what it answered.
 pub(super) async fn answer(
     app: &App,
+    came: Instant,
     command: impl FnOnce(ReplyTo) -> Command,
 ) -> Result<Response<Body>, Refused> {
-    let answered: Answered = tokio::time::timeout(PATIENCE, app.shared.engine.ask(command))
+    let answered: Answered = tokio::time::timeout(PATIENCE, app.shared.engine.ask(came, command))
         .await
         .unwrap_or_else(|_| {
             Err(Refusal::new(

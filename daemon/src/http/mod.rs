@@ -1,7 +1,7 @@
 //! The front door: HTTP and the upgrade to WebSocket, on TCP and on the Unix socket alike.
 //!
 //! Reading order: `socket` opens, [`door`] accepts, [`tls`] encrypts, `connection` serves one client, `guard` judges Host and Origin, `credentials` finds the token, `routes` says what
-//! there is; `body`, `query` and `problem` read what comes and say what is wrong with it; `jobs`, `history`, `log`, `alerts`, `queues`, `tokens`, `status`, `health`, `openapi` and
+//! there is; `body`, `query` and `problem` read what comes and say what is wrong with it; `jobs`, `history`, `log`, `alerts`, `queues`, `tokens`, `status`, `metrics`, `health`, `openapi` and
 //! `upgrade` answer; `patience` ends with clients that take nothing, `fragments` with those that send too many pieces. Decides nothing about jobs: it asks the engine, and reads the feed and the archive.
 
 pub(crate) mod door;
@@ -18,6 +18,7 @@ mod health;
 mod history;
 mod jobs;
 mod log;
+mod metrics;
 mod openapi;
 mod patience;
 mod problem;

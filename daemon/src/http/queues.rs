@@ -1,5 +1,7 @@
 //! The calls about queues: both are asked of the engine, which holds them.
 
+use std::time::Instant;
+
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::Response;
@@ -16,7 +18,7 @@ pub(super) async fn list(
     State(app): State<App>,
     Asker(_): Asker,
 ) -> Result<Response<Body>, Refused> {
-    answer(&app, |reply| Command::Queues { reply }).await
+    answer(&app, Instant::now(), |reply| Command::Queues { reply }).await
 }
 
 pub(super) async fn set(
@@ -28,7 +30,7 @@ pub(super) async fn set(
         return Err(Refusal::new(Code::NotFound, "A queue's name is UTF-8").into());
     };
     let body = read::json(&asked.body)?;
-    answer(&app, |reply| Command::SetQueue {
+    answer(&app, asked.came, |reply| Command::SetQueue {
         who: asked.who,
         name: name.into(),
         body,

@@ -12,7 +12,9 @@ use jobtop_core::text;
 
 use super::body::{Asked, Id};
 use super::problem::Refused;
-use super::{App, alerts, health, history, jobs, log, openapi, queues, status, tokens, upgrade};
+use super::{
+    App, alerts, health, history, jobs, log, metrics, openapi, queues, status, tokens, upgrade,
+};
 use crate::engine::command::Verb;
 
 pub(super) fn all(app: App) -> Router {
@@ -65,7 +67,7 @@ pub(super) fn all(app: App) -> Router {
         .route("/api/alerts", get(alerts::list))
         .route("/api/alerts/{id}/ack", post(alerts::acknowledge))
         .route("/api/alerts/{id}/mute", post(alerts::mute))
-        .route("/metrics", get(not_yet))
+        .route("/metrics", get(metrics::text))
         .route("/openapi.json", get(openapi::document))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
@@ -85,7 +87,7 @@ fn act(read: fn(&[u8]) -> Result<Verb, Refusal>) -> MethodRouter<App> {
     post(
         move |State(app): State<App>, id: Id, asked: Asked| async move {
             let verb = read(&asked.body)?;
-            jobs::act(&app, &id, asked.who, verb).await
+            jobs::act(&app, &id, (asked.who, asked.came), verb).await
         },
     )
 }
@@ -99,14 +101,6 @@ fn nothing(body: &[u8], verb: Verb) -> Result<Verb, Refusal> {
 fn priority(body: &[u8]) -> Result<Verb, Refusal> {
     let PriorityBody { priority } = read::json(body)?;
     Ok(Verb::Priority(priority))
-}
-
-async fn not_yet(uri: Uri) -> Refused {
-    let path = text::clean_within(uri.path(), 80);
-    Refused(Refusal::new(
-        Code::NotImplemented,
-        format!("This daemon does not have {path} yet"),
-    ))
 }
 
 async fn nothing_here(uri: Uri) -> Refused {

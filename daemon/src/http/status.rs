@@ -17,7 +17,7 @@ use super::App;
 use super::body::Asker;
 use super::problem::{Refused, json};
 use super::tls::Tls;
-use crate::metrics::Kind;
+use crate::metrics::{self, Kind};
 
 /// What does not change while the daemon serves.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub(crate) struct About {
     pub(crate) listening: Vec<String>,
     /// What it shows there.
     pub(crate) tls: Option<Arc<Tls>>,
+    /// What its store counts.
+    pub(crate) store: Arc<metrics::Store>,
 }
 
 pub(super) async fn status(

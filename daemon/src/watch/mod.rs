@@ -21,6 +21,8 @@ use usual::Usual;
 
 /// How often.
 const EVERY: Duration = Duration::from_millis(500);
+/// An update that took longer from its message to a viewer's socket is late. The bound of a bucket of the histogram.
+const LATE: Duration = Duration::from_millis(500);
 /// The disk fills slowly: it is looked at once in so many times.
 const DISK_EACH: u64 = 10;
 
@@ -58,7 +60,7 @@ pub(crate) async fn run(watched: Watched, alerts: Arc<Alerts>) {
         }
         let gauges = Gauges {
             failed_connections: shared.metrics.failed_connections(),
-            late_updates: 0,
+            late_updates: shared.metrics.latency().above(LATE),
             disk_used,
             store: trouble(&watched.health.borrow()),
             hooks: Vec::new(),

@@ -396,14 +396,6 @@ fn other_methods_and_what_is_not_there_yet() {
         );
         assert_eq!(reply.header("allow"), Some(allow), "{method} {path}");
     }
-    for path in ["/api/alerts", "/metrics"] {
-        let reply = daemon.get(path);
-        assert_eq!(
-            (reply.status, reply.code().as_str()),
-            (501, "not_implemented"),
-            "{path}"
-        );
-    }
     let plain = daemon.get("/progress");
     assert_eq!(
         (plain.status, plain.code().as_str()),

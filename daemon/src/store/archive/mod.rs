@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Instant;
 
 use jobtop_core::{Job, JobId, Timestamp, UserId};
 use serde_json::value::RawValue;
@@ -16,6 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use super::frame;
 use super::payload;
 use crate::clock::Clock;
+use crate::metrics;
 use period::Period;
 use profile::Profiles;
 use shelf::Shelf;
@@ -130,8 +132,12 @@ impl Archive {
 
     /// One page of the ended jobs that are wanted.
     pub async fn search(&self, wanted: Wanted) -> Page {
-        self.in_turn(move |archive| archive.search_now(&wanted))
-            .await
+        let begun = Instant::now();
+        let page = self
+            .in_turn(move |archive| archive.search_now(&wanted))
+            .await;
+        self.shared.counted.searches.0.observe(begun.elapsed());
+        page
     }
 
     /// [`Archive::search`] on this thread, which waits for the disk.
@@ -185,8 +191,12 @@ impl Archive {
 
     /// Figures about the ended jobs that are asked about.
     pub async fn analyse(&self, asked: Asked) -> Analysis {
-        self.in_turn(move |archive| archive.analyse_now(&asked))
-            .await
+        let begun = Instant::now();
+        let analysis = self
+            .in_turn(move |archive| archive.analyse_now(&asked))
+            .await;
+        self.shared.counted.analyses.0.observe(begun.elapsed());
+        analysis
     }
 
     /// [`Archive::analyse`] on this thread, which waits for the disk.
@@ -247,6 +257,12 @@ impl Archive {
         }
     }
 
+    /// What the store counts while it works.
+    #[must_use]
+    pub fn counted(&self) -> Arc<metrics::Store> {
+        Arc::clone(&self.shared.counted)
+    }
+
     /// How much there is.
     #[must_use]
     pub fn figures(&self) -> Figures {
@@ -282,6 +298,8 @@ pub(super) struct Shared {
     damage: Mutex<Vec<String>>,
     /// How many shelves still wait for the index.
     unindexed: watch::Sender<usize>,
+    /// What the writer and the searches count.
+    pub(super) counted: Arc<metrics::Store>,
 }
 
 #[derive(Debug, Default)]
@@ -313,6 +331,7 @@ impl Shared {
             profiles: Mutex::default(),
             damage: Mutex::default(),
             unindexed: watch::Sender::new(0),
+            counted: Arc::default(),
         }
     }
 

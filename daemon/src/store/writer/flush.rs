@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use jobtop_core::{Job, JobId, Now};
 
@@ -91,7 +93,13 @@ impl Keep {
 
     /// Appends what is due, with waiting progress if `ticks`, and makes it durable.
     fn flush(&mut self, ticks: bool) -> Result<(), Fault> {
+        let begun = Instant::now();
         let result = self.try_flush(ticks);
+        let counted = &self.shared.counted;
+        counted.flushes.0.observe(begun.elapsed());
+        if result.is_err() {
+            counted.failures.fetch_add(1, Ordering::Relaxed);
+        }
         self.faults.log = result.as_ref().err().cloned();
         if result.is_err() {
             self.failed_at = self.clock.now().mono;
@@ -114,6 +122,11 @@ impl Keep {
                 .and_then(|()| self.log.sync())
         };
         if result.is_ok() {
+            let bytes = frames.len() as u64;
+            self.shared
+                .counted
+                .written
+                .fetch_add(bytes, Ordering::Relaxed);
             self.aside.forget();
             self.is_start_due = false;
             self.checkpoints.has_changed |= !encoded.written.is_empty();

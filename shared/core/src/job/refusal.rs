@@ -54,8 +54,6 @@ pub enum Code {
     UnknownMessage,
     /// A frame that is not text.
     BinaryFrame,
-    /// This part of the protocol is not built yet.
-    NotImplemented,
     /// A plain request where an upgrade is needed.
     UpgradeRequired,
     /// Too many requests, or a full queue.
@@ -72,7 +70,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, in their order.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 30] = [
         Self::BadJson,
         Self::BadQuery,
         Self::Unauthorized,
@@ -97,7 +95,6 @@ impl Code {
         Self::UnknownChannel,
         Self::UnknownMessage,
         Self::BinaryFrame,
-        Self::NotImplemented,
         Self::UpgradeRequired,
         Self::RateLimited,
         Self::Unavailable,
@@ -134,7 +131,6 @@ impl Code {
             Self::UnknownChannel => "unknown_channel",
             Self::UnknownMessage => "unknown_message",
             Self::BinaryFrame => "binary_frame",
-            Self::NotImplemented => "not_implemented",
             Self::UpgradeRequired => "upgrade_required",
             Self::RateLimited => "rate_limited",
             Self::Unavailable => "unavailable",
@@ -170,7 +166,6 @@ impl Code {
             Self::UpgradeRequired => 426,
             Self::RateLimited => 429,
             Self::Internal => 500,
-            Self::NotImplemented => 501,
             Self::Unavailable | Self::FeedDisabled => 503,
             Self::NoRoom => 507,
         }
