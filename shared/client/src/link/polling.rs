@@ -37,9 +37,9 @@ pub(super) struct Polling {
     position: Option<(u64, u64)>,
 }
 
-/// How a stretch ends.
+/// How a stretch, or a connection, ends.
 pub(super) enum Left {
-    /// The feed is there again.
+    /// The feed is there, again or on another connection.
     ForFeed(Box<Session>, Welcome),
     /// The daemon does not answer any more, and why.
     Ended(String),
@@ -61,13 +61,18 @@ struct Round {
 
 impl Polling {
     /// Asks whether the daemon answers that way.
-    pub(super) async fn open(endpoint: &Endpoint) -> Result<(Self, Welcome), CallError> {
+    pub(super) async fn open(
+        endpoint: &Endpoint,
+        timing: &Timing,
+    ) -> Result<(Self, Welcome), CallError> {
         let rest = Rest::new(endpoint.clone());
         let probe = ListJobs {
             limit: Some(1),
             ..ListJobs::default()
         };
-        let listing = rest.list(&probe).await?;
+        let listing = timeout(timing.dial, rest.list(&probe))
+            .await
+            .unwrap_or_else(|_| Err(CallError::Broken(format!("no answer from {endpoint}"))))?;
         // What a daemon says of itself over a WebSocket is not known here.
         let welcome = Welcome {
             client_id: String::new(),
