@@ -14,7 +14,7 @@ use jobtop_core::proto::view::View;
 use serde::Deserialize;
 use serde_json::Map;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::position::Positions;
 use super::session::{NotOpen, Session};
@@ -102,9 +102,10 @@ impl Polling {
     ) -> Result<Left, Stop> {
         self.position = positions.common();
         let mut under_way: FuturesUnordered<BoxFuture<'static, Done>> = FuturesUnordered::new();
-        let mut asks = tokio::time::interval(EVERY);
+        let mut asks = interval(EVERY);
         asks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut feeds = interval_at(Instant::now() + FEED_AGAIN, FEED_AGAIN);
+        // At once, too: it may have been cut in the middle of its handshake, and nothing else be wrong.
+        let mut feeds = interval(FEED_AGAIN);
         feeds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut is_asking, mut is_trying) = (false, timing.poll);
         loop {

@@ -474,6 +474,47 @@ async fn a_connection_that_hangs_is_overtaken_and_what_was_asked_on_it_is_not_do
 }
 
 #[tokio::test]
+async fn a_cut_in_the_middle_of_the_handshake_does_not_mean_that_there_is_no_feed() {
+    let (listener, endpoint) = tcp().await;
+    let (_link, mut events) = connect_with(endpoint, jobs(), brisk());
+    let daemon = async {
+        let mut upgrades = 0;
+        loop {
+            let mut stream = raw(&listener).await;
+            let mut head = vec![0; 1024];
+            let n = soon(stream.peek(&mut head)).await.unwrap();
+            let head = String::from_utf8_lossy(&head[..n]).to_ascii_lowercase();
+            if head.contains("upgrade: websocket") {
+                upgrades += 1;
+                if upgrades == 2 {
+                    return welcomed(stream).await;
+                }
+            } else {
+                stream.read_exact(&mut vec![0; n]).await.unwrap();
+                let body = r#"{"jobs":[],"removed":[],"nextCursor":null,"revision":3,"epoch":7}"#;
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+                    body.len()
+                );
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        }
+    };
+    let feed = async {
+        loop {
+            let event = events.recv().await.expect("the link lives");
+            let Event::State(LinkState::Connected { polling, .. }) = event else {
+                continue;
+            };
+            if polling.is_none() {
+                return;
+            }
+        }
+    };
+    soon(Box::pin(async { tokio::join!(daemon, feed) })).await;
+}
+
+#[tokio::test]
 async fn what_was_asked_of_a_silent_peer_is_not_done_later() {
     let (listener, endpoint) = tcp().await;
     let timing = Timing {
