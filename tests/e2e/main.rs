@@ -4,6 +4,7 @@ mod bad_input;
 mod booted;
 mod commands;
 mod crowds;
+mod faults;
 mod feed;
 mod follow;
 mod guard;
