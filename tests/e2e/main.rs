@@ -6,6 +6,7 @@ mod booted;
 mod commands;
 mod completions;
 mod crowds;
+mod faults;
 mod feed;
 mod follow;
 mod guard;

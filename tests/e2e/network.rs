@@ -1,4 +1,4 @@
-//! Bad networks between the screen, or a runner, and the daemon.
+//! Bad networks between the screen, or a runner, and the daemon; `faults` has what a person notices of them, and how soon.
 
 use std::time::Duration;
 
@@ -69,21 +69,6 @@ fn cut_refused_and_let_in_again() {
     }
     progress(&daemon, &job, 30.0);
     screen.wait_text("30.0%");
-}
-
-#[test]
-fn half_closed() {
-    let home = Home::new();
-    let (daemon, proxy, screen) = far(&home);
-    let job = id(&daemon.create(&json!({"type": "etl", "name": "half"})));
-    screen.wait_text("half");
-    let before = proxy.accepted();
-    proxy.half_close();
-    wait::until("a new connection", || {
-        (proxy.accepted() > before).then_some(())
-    });
-    progress(&daemon, &job, 40.0);
-    screen.wait_text("40.0%");
 }
 
 #[test]

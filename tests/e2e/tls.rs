@@ -12,15 +12,6 @@ use jobtop_e2e::pty::Pty;
 use jobtop_e2e::wait::{self, DEADLINE};
 use serde_json::json;
 
-/// The fingerprint that the daemon has said last.
-fn fingerprint(daemon: &Daemon) -> String {
-    wait::until("the fingerprint", || {
-        let said = daemon.stderr();
-        let at = said.rfind("sha256:")?;
-        Some(said[at..].chars().take(7 + 64).collect())
-    })
-}
-
 fn run(home: &Home, token: &str, args: &[&str]) -> (Option<i32>, String) {
     let child = home
         .jobtop(args)
@@ -48,7 +39,7 @@ fn a_certificate_nobody_vouches_for_is_believed_by_its_fingerprint_alone() {
     let daemon = home.daemon(Setup::with_tls());
     daemon.create(&json!({"type": "csv_processing", "name": "nightly"}));
     let token = daemon.token("ann", "admin");
-    let shown = fingerprint(&daemon);
+    let shown = daemon.fingerprint();
     let target = daemon.target();
 
     // Where nobody can be asked nothing is believed, and the sentence says what to do.
@@ -98,7 +89,7 @@ fn a_person_is_asked_once_and_a_changed_certificate_is_refused_loudly() {
     let home = Home::new();
     let mut daemon = home.daemon(Setup::with_tls());
     let token = daemon.token("ann", "admin");
-    let shown = fingerprint(&daemon);
+    let shown = daemon.fingerprint();
     let target = daemon.target();
     let file = home.work().join("token");
     std::fs::write(&file, &token).expect("a file");
@@ -157,7 +148,7 @@ fn names_of_the_configuration_bring_their_token_and_their_fingerprint() {
     let config = format!(
         "[targets.etl]\nurl = {:?}\ntoken_file = \"~/etl.token\"\nfingerprint = {:?}\n",
         daemon.target(),
-        fingerprint(&daemon),
+        daemon.fingerprint(),
     );
     std::fs::write(home.path().join("config/jobtop/config.toml"), config).expect("a configuration");
     for args in [&["ls", "--target", "etl"][..], &["attach", "etl"]] {
@@ -218,7 +209,7 @@ fn handshakes_that_hang_hold_up_nobody_and_end() {
     home.configure("[limits]\nhandshake_time = \"1s\"\n");
     let daemon = home.daemon(Setup::with_tls());
     let token = daemon.token("ann", "admin");
-    let shown = fingerprint(&daemon);
+    let shown = daemon.fingerprint();
     let mut hanging: Vec<TcpStream> = (0..50)
         .map(|n| {
             let mut wire = TcpStream::connect(addr(&daemon)).expect("a connection");
@@ -256,7 +247,7 @@ fn a_given_certificate_is_read_anew_on_sighup() {
     let made: Vec<String> = [&one, &two]
         .map(|home| {
             let mut daemon = home.daemon(Setup::with_tls());
-            let shown = fingerprint(&daemon);
+            let shown = daemon.fingerprint();
             daemon.terminate();
             shown
         })

@@ -56,6 +56,14 @@ impl Setup {
         }
     }
 
+    /// A port over TLS on that address, `https://ADDR`, for whoever brings a token.
+    pub fn with_tls_at(address: &'static str) -> Self {
+        Self {
+            listen: Some(address),
+            ..Self::default()
+        }
+    }
+
     /// Started by the program of that command line, which becomes the daemon: its last words are the daemon's command line.
     #[must_use]
     pub fn within(mut self, words: &[&str]) -> Self {
@@ -171,9 +179,23 @@ impl Daemon {
 
     /// Its port as a target: `ws://ADDR`, or `wss://ADDR` over TLS.
     pub fn target(&self) -> String {
-        let tls = self.command.setup.listen == Some("https://127.0.0.1");
+        let listen = self.command.setup.listen.unwrap_or_default();
         let addr = self.addr.expect("this daemon was started without TCP");
-        format!("{}://{addr}", if tls { "wss" } else { "ws" })
+        let scheme = if listen.starts_with("https://") {
+            "wss"
+        } else {
+            "ws"
+        };
+        format!("{scheme}://{addr}")
+    }
+
+    /// The fingerprint of its certificate, as it has said it last.
+    pub fn fingerprint(&self) -> String {
+        wait::until("the fingerprint", || {
+            let said = self.stderr();
+            let at = said.rfind("sha256:")?;
+            said.get(at..at + 7 + 64).map(str::to_owned)
+        })
     }
 
     /// A new token for that user, from the daemon itself.

@@ -2,7 +2,7 @@
 //! terminal that can be read, a network that can be broken.
 //!
 //! Everything here blocks with a deadline and fails by panicking with what it waited for. Reading order: [`home`] and
-//! [`daemon`], then [`http`] and [`ws`], [`pty`], [`proxy`], [`pipeline`], [`manager`] and [`machine`].
+//! [`daemon`], then [`http`] and [`ws`], [`pty`], [`proxy`], [`netns`], [`pipeline`], [`manager`] and [`machine`].
 
 #![expect(
     clippy::missing_panics_doc,
@@ -15,6 +15,7 @@ pub mod home;
 pub mod http;
 pub mod machine;
 pub mod manager;
+pub mod netns;
 pub mod pipeline;
 pub mod process;
 pub mod proxy;

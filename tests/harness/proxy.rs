@@ -125,6 +125,15 @@ impl Proxy {
         });
     }
 
+    /// Ends what goes to the daemon, and leaves the other direction open.
+    pub fn half_close_up(&self) {
+        self.shared.with(|state| {
+            for (_, daemon) in &state.connections {
+                daemon.shutdown(Shutdown::Write);
+            }
+        });
+    }
+
     /// How many connections there ever were.
     pub fn accepted(&self) -> usize {
         self.shared.with(|state| state.accepted)

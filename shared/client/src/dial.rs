@@ -7,14 +7,33 @@ use jobtop_core::text;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
 
 use crate::endpoint::Endpoint;
 use crate::ssh;
 use crate::tls::{self, Doubt};
 
 /// A connection, whichever kind.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
+    /// When it is dropped, what has not reached the other end is not sent any more, where that can be had.
+    fn give_up(&self) {}
+}
+
+impl Stream for TcpStream {
+    fn give_up(&self) {
+        // One that is ended already has nothing to send.
+        let _ = self.set_zero_linger();
+    }
+}
+
+impl Stream for TlsStream<TcpStream> {
+    fn give_up(&self) {
+        self.get_ref().0.give_up();
+    }
+}
+
+impl Stream for UnixStream {}
+impl Stream for ssh::Joined {}
 
 /// Over ssh connecting takes a login, for which a person may have to type something.
 const LOGIN: Duration = Duration::from_secs(60);

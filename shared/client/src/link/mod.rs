@@ -1,13 +1,14 @@
 //! The WebSocket to a daemon that comes back by itself.
 //!
 //! [`connect`] spawns the task that dials, subscribes, reads and, when the connection breaks, waits and does it again,
-//! going on where it was cut. `session` is one connection, `polling` the way round where no WebSocket comes through, `position` knows where to go on, `words` says for people why
-//! a connection is no more. Memory does not grow with a slow consumer: the channel of events is bounded, and while it
+//! going on where it was cut. `session` is one connection, `polling` the way round where no WebSocket comes through, `position` knows where to go on, `pulse` whether the other end
+//! answers, `race` opens what an old attempt can't, `words` says for people why a connection is no more. Memory does not grow with a slow consumer: the channel of events is bounded, and while it
 //! is full the socket is not read.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use jobtop_core::proto::message::{Message, Welcome};
 use jobtop_core::proto::request::Subscribe;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -18,6 +19,8 @@ use crate::endpoint::Endpoint;
 
 mod polling;
 mod position;
+mod pulse;
+mod race;
 mod session;
 mod words;
 
@@ -26,7 +29,7 @@ mod tests;
 
 use polling::{Left, Polling};
 use position::Positions;
-use session::{Ended, NotOpen, Session};
+use session::{NotOpen, Session};
 
 /// How many events wait for the consumer before the socket is no longer read.
 const EVENTS: usize = 256;
@@ -87,10 +90,13 @@ pub struct Timing {
     pub backoff: Backoff,
     /// How long connecting may take, up to the daemon's `welcome`.
     pub dial: Duration,
-    /// How often we ping.
+    /// How often we ping, at least.
     pub ping_every: Duration,
     /// A peer of which nothing was heard for this long is gone.
     pub dead_after: Duration,
+    /// While an attempt to connect over TCP, or an answer to a ping, takes longer than this, another connection is tried every so often
+    /// beside it; `None` for never.
+    pub overtake: Option<Duration>,
     /// Whether the daemon is asked again and again instead of its feed being taken.
     pub poll: bool,
 }
@@ -106,8 +112,22 @@ impl Timing {
             },
             ping_every: Duration::from_secs(5),
             dead_after: Duration::from_secs(12),
+            overtake: Some(Duration::from_millis(500)),
             ..Self::default()
         }
+    }
+
+    /// How often we ping that endpoint. Where connections can be overtaken it is often: a network may be back before anybody has noticed
+    /// that it was away, and then TCP alone knows, and waits for as long again.
+    fn ping_every(&self, endpoint: &Endpoint) -> Duration {
+        self.overtake(endpoint)
+            .map_or(self.ping_every, |again| self.ping_every.min(4 * again))
+    }
+
+    /// When another connection is tried beside one to that endpoint: over ssh each is a login, and a Unix socket loses nothing.
+    fn overtake(&self, endpoint: &Endpoint) -> Option<Duration> {
+        self.overtake
+            .filter(|_| matches!(endpoint, Endpoint::Tcp(_)))
     }
 }
 
@@ -118,6 +138,7 @@ impl Default for Timing {
             dial: Duration::from_secs(5),
             ping_every: Duration::from_secs(30),
             dead_after: Duration::from_secs(60),
+            overtake: None,
             poll: false,
         }
     }
@@ -238,7 +259,8 @@ impl Link {
     ) -> Result<(String, Duration), Stop> {
         let opening = async {
             say(&self.events, LinkState::Connecting { attempt }).await?;
-            Ok(self.open().await)
+            let again = self.timing.overtake(&self.endpoint);
+            Ok(race::first(again, || self.open().boxed()).await)
         };
         let opened = tokio::select! {
             opened = opening => opened?,
@@ -259,8 +281,13 @@ impl Link {
             };
             self.present.send_replace(None);
             match ended {
-                Ok(Left::ForFeed(session, welcome)) => line = Line::Feed(session, welcome),
-                Ok(Left::Ended(reason)) => return Ok((reason, begun.elapsed())),
+                Ok(Left::ForFeed(session, welcome)) => {
+                    std::mem::replace(&mut line, Line::Feed(session, welcome)).left();
+                }
+                Ok(Left::Ended(reason)) => {
+                    line.left();
+                    return Ok((reason, begun.elapsed()));
+                }
                 Err(Stop) => {
                     line.goodbye().await;
                     return Err(Stop);
@@ -286,7 +313,7 @@ impl Link {
                 Err(NotOpen::NoFeed(reason)) => reason,
             }
         };
-        match Polling::open(&self.endpoint).await {
+        match Polling::open(&self.endpoint, &self.timing).await {
             Ok((polling, welcome)) => Ok(Line::Polling(Box::new(polling), welcome, why)),
             Err(error) if self.timing.poll => Err(error.to_string()),
             // What was wrong with the feed says more.
@@ -347,11 +374,15 @@ impl Line {
         };
         say(events, LinkState::Connected { welcome, polling }).await?;
         match self {
-            Self::Feed(session, _) => {
-                let Ended(reason) = session.live(frames, events, positions, timing).await?;
-                Ok(Left::Ended(reason))
-            }
+            Self::Feed(session, _) => session.live(frames, events, positions, timing).await,
             Self::Polling(polling, ..) => polling.live(frames, events, positions, timing).await,
+        }
+    }
+
+    /// It has come to its end.
+    fn left(self) {
+        if let Self::Feed(session, _) = self {
+            session.left();
         }
     }
 

@@ -17,7 +17,7 @@ use jobtop_core::proto::view::View;
 use serde::Deserialize;
 use serde_json::Map;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::position::Positions;
 use super::session::{NotOpen, Session};
@@ -44,9 +44,9 @@ pub(super) struct Polling {
     alerts: HashMap<Arc<str>, Alert>,
 }
 
-/// How a stretch ends.
+/// How a stretch, or a connection, ends.
 pub(super) enum Left {
-    /// The feed is there again.
+    /// The feed is there, again or on another connection.
     ForFeed(Box<Session>, Welcome),
     /// The daemon does not answer any more, and why.
     Ended(String),
@@ -70,13 +70,18 @@ struct Round {
 
 impl Polling {
     /// Asks whether the daemon answers that way.
-    pub(super) async fn open(endpoint: &Endpoint) -> Result<(Self, Welcome), CallError> {
+    pub(super) async fn open(
+        endpoint: &Endpoint,
+        timing: &Timing,
+    ) -> Result<(Self, Welcome), CallError> {
         let rest = Rest::new(endpoint.clone());
         let probe = ListJobs {
             limit: Some(1),
             ..ListJobs::default()
         };
-        let listing = rest.list(&probe).await?;
+        let listing = timeout(timing.dial, rest.list(&probe))
+            .await
+            .unwrap_or_else(|_| Err(CallError::Broken(format!("no answer from {endpoint}"))))?;
         // What a daemon says of itself over a WebSocket is not known here.
         let welcome = Welcome {
             client_id: String::new(),
@@ -107,9 +112,10 @@ impl Polling {
     ) -> Result<Left, Stop> {
         self.position = positions.common();
         let mut under_way: FuturesUnordered<BoxFuture<'static, Done>> = FuturesUnordered::new();
-        let mut asks = tokio::time::interval(EVERY);
+        let mut asks = interval(EVERY);
         asks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut feeds = interval_at(Instant::now() + FEED_AGAIN, FEED_AGAIN);
+        // At once, too: it may have been cut in the middle of its handshake, and nothing else be wrong.
+        let mut feeds = interval(FEED_AGAIN);
         feeds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut is_asking, mut is_trying) = (false, timing.poll);
         loop {

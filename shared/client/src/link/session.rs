@@ -1,21 +1,24 @@
 //! One connection: the handshake, the subscriptions, then reading and writing side by side until one of them ends.
 
+use std::future::pending;
 use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use hyper::header::AUTHORIZATION;
 use jobtop_core::proto::FEED_PATH;
 use jobtop_core::proto::message::{Message, Welcome};
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval_at, timeout};
+use tokio::time::{MissedTickBehavior, interval_at, sleep, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message as Frame};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
+use super::polling::Left;
 use super::position::Positions;
-use super::{Event, Stop, Timing, words};
+use super::pulse::Pulse;
+use super::{Event, LinkState, Stop, Timing, race, say, words};
 use crate::dial::{self, Stream, dial};
 use crate::endpoint::Endpoint;
 use crate::requests;
@@ -26,9 +29,6 @@ const MAX_MESSAGE: usize = 64 << 20;
 const GOODBYE: Duration = Duration::from_secs(1);
 
 type Socket = WebSocketStream<Box<dyn Stream>>;
-
-/// Why a connection is no more, for a person.
-pub(super) struct Ended(pub(super) String);
 
 /// Why a connection did not come about.
 pub(super) enum NotOpen {
@@ -52,6 +52,9 @@ pub(super) struct Session {
     endpoint: Endpoint,
     sink: SplitSink<Socket, Frame>,
     stream: SplitStream<Socket>,
+    pulse: Pulse,
+    /// Nothing is heard of the other end any more.
+    is_silent: bool,
 }
 
 impl Session {
@@ -110,6 +113,8 @@ impl Session {
             endpoint: endpoint.clone(),
             sink,
             stream,
+            pulse: Pulse::new(),
+            is_silent: false,
         };
         loop {
             match session.stream.next().await {
@@ -139,19 +144,47 @@ impl Session {
         events: &mpsc::Sender<Event>,
         positions: &mut Positions,
         timing: &Timing,
-    ) -> Result<Ended, Stop> {
+    ) -> Result<Left, Stop> {
         let asked: Vec<String> = positions
             .to_ask()
             .map(|wanted| requests::subscribe(&wanted))
             .collect();
         // Answers to what the peer asks of us go the same way as what the owner sends.
         let (answers, answered) = mpsc::channel(4);
-        let writing = write(&mut self.sink, asked, frames, answered, timing);
-        let reading = read(&mut self.stream, events, positions, answers, timing);
+        let to = Out {
+            sink: &mut self.sink,
+            pulse: &self.pulse,
+            timing,
+            ping_every: timing.ping_every(&self.endpoint),
+        };
+        let from = In {
+            stream: &mut self.stream,
+            pulse: &self.pulse,
+            timing,
+        };
+        let writing = to.write(asked, frames, answered);
+        let reading = from.read(events, positions, answers);
         // Side by side in one task: neither waits for the other, so two full buffers can't hold each other up.
-        tokio::select! {
-            read = reading => read.map(|end| Ended(end.in_words(&self.endpoint))),
-            end = writing => Ok(Ended(end.in_words(&self.endpoint))),
+        let end = tokio::select! {
+            read = reading => read?,
+            end = writing => end,
+            (session, welcome) = overtaken(&self.endpoint, &self.pulse, timing) => {
+                self.is_silent = true;
+                // What was asked on this connection is not answered on the other.
+                say(events, LinkState::Connecting { attempt: 1 }).await?;
+                return Ok(Left::ForFeed(Box::new(session), welcome));
+            }
+        };
+        self.is_silent = matches!(end, End::Silent(_));
+        Ok(Left::Ended(end.in_words(&self.endpoint)))
+    }
+
+    /// It has come to its end. What the network still keeps of what was asked on it is not to be done later: nobody waits for it any more.
+    pub(super) fn left(self) {
+        if self.is_silent
+            && let Ok(socket) = self.sink.reunite(self.stream)
+        {
+            socket.get_ref().give_up();
         }
     }
 
@@ -190,83 +223,127 @@ impl End {
     }
 }
 
-async fn read(
-    stream: &mut SplitStream<Socket>,
-    events: &mpsc::Sender<Event>,
-    positions: &mut Positions,
-    answers: mpsc::Sender<String>,
-    timing: &Timing,
-) -> Result<End, Stop> {
+/// Waits until an answer is late and another connection gets through: this one is not worth waiting for any more.
+async fn overtaken(endpoint: &Endpoint, pulse: &Pulse, timing: &Timing) -> (Session, Welcome) {
+    let Some(again) = timing.overtake(endpoint) else {
+        return pending().await;
+    };
     loop {
-        let heard = tokio::select! {
-            heard = timeout(timing.dead_after, stream.next()) => heard,
-            // An idle link ends too when nobody listens any more.
-            () = events.closed() => return Err(Stop),
-        };
-        let text = match heard {
-            Err(_) => return Ok(End::Silent(timing.dead_after)),
-            Ok(None) => return Ok(End::Gone),
-            Ok(Some(Err(error))) => return Ok(End::Broken(Box::new(error))),
-            Ok(Some(Ok(Frame::Close(frame)))) => {
-                return Ok(End::Closed(words::closed(frame.as_ref())));
-            }
-            Ok(Some(Ok(Frame::Text(text)))) => text,
-            // The peer's pings are answered by the library on the next read.
-            Ok(Some(Ok(_))) => continue,
-        };
-        match Message::read(&text) {
-            Ok(Message::Ping) => {
-                // With the queue full there is traffic enough to show that we live.
-                let _ = answers.try_send(requests::pong());
-            }
-            Ok(message) => {
-                positions.see(&message);
-                if events.send(Event::Message(message)).await.is_err() {
-                    return Err(Stop);
+        pulse.faint(2 * again).await;
+        let other = async {
+            loop {
+                let opened =
+                    race::first(Some(again), || Session::open(endpoint, timing).boxed()).await;
+                match opened {
+                    Ok(opened) => return opened,
+                    Err(_) => sleep(again).await,
                 }
             }
-            Err(error) => tracing::warn!(%error, "a message that can't be understood"),
-        }
-    }
-}
-
-async fn write(
-    sink: &mut SplitSink<Socket, Frame>,
-    first: Vec<String>,
-    mut frames: mpsc::Receiver<String>,
-    mut answers: mpsc::Receiver<String>,
-    timing: &Timing,
-) -> End {
-    for text in first {
-        if let Err(end) = send(sink, Frame::text(text), timing).await {
-            return end;
-        }
-    }
-    let mut pings = interval_at(
-        tokio::time::Instant::now() + timing.ping_every,
-        timing.ping_every,
-    );
-    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        let frame = tokio::select! {
-            Some(text) = frames.recv() => Frame::text(text),
-            Some(text) = answers.recv() => Frame::text(text),
-            _ = pings.tick() => Frame::Ping(Bytes::new()),
         };
-        if let Err(end) = send(sink, frame, timing).await {
-            return end;
+        tokio::select! {
+            opened = other => return opened,
+            () = pulse.beats() => {}
         }
     }
 }
 
-async fn send(
-    sink: &mut SplitSink<Socket, Frame>,
-    frame: Frame,
-    timing: &Timing,
-) -> Result<(), End> {
-    match timeout(timing.dead_after, sink.send(frame)).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(End::Broken(Box::new(error))),
-        Err(_) => Err(End::Silent(timing.dead_after)),
+/// What comes in.
+struct In<'a> {
+    stream: &'a mut SplitStream<Socket>,
+    pulse: &'a Pulse,
+    timing: &'a Timing,
+}
+
+impl In<'_> {
+    async fn read(
+        self,
+        events: &mpsc::Sender<Event>,
+        positions: &mut Positions,
+        answers: mpsc::Sender<String>,
+    ) -> Result<End, Stop> {
+        loop {
+            self.pulse.listens();
+            let heard = tokio::select! {
+                heard = timeout(self.timing.dead_after, self.stream.next()) => heard,
+                // An idle link ends too when nobody listens any more.
+                () = events.closed() => return Err(Stop),
+            };
+            if heard.is_ok() {
+                self.pulse.heard();
+            }
+            let text = match heard {
+                Err(_) => return Ok(End::Silent(self.timing.dead_after)),
+                Ok(None) => return Ok(End::Gone),
+                Ok(Some(Err(error))) => return Ok(End::Broken(Box::new(error))),
+                Ok(Some(Ok(Frame::Close(frame)))) => {
+                    return Ok(End::Closed(words::closed(frame.as_ref())));
+                }
+                Ok(Some(Ok(Frame::Text(text)))) => text,
+                // The peer's pings are answered by the library on the next read.
+                Ok(Some(Ok(_))) => continue,
+            };
+            match Message::read(&text) {
+                Ok(Message::Ping) => {
+                    // With the queue full there is traffic enough to show that we live.
+                    let _ = answers.try_send(requests::pong());
+                }
+                Ok(message) => {
+                    positions.see(&message);
+                    if events.send(Event::Message(message)).await.is_err() {
+                        return Err(Stop);
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "a message that can't be understood"),
+            }
+        }
+    }
+}
+
+/// What goes out.
+struct Out<'a> {
+    sink: &'a mut SplitSink<Socket, Frame>,
+    pulse: &'a Pulse,
+    timing: &'a Timing,
+    ping_every: Duration,
+}
+
+impl Out<'_> {
+    async fn write(
+        mut self,
+        first: Vec<String>,
+        mut frames: mpsc::Receiver<String>,
+        mut answers: mpsc::Receiver<String>,
+    ) -> End {
+        for text in first {
+            if let Err(end) = self.send(Frame::text(text)).await {
+                return end;
+            }
+        }
+        let mut pings = interval_at(
+            tokio::time::Instant::now() + self.ping_every,
+            self.ping_every,
+        );
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let frame = tokio::select! {
+                Some(text) = frames.recv() => Frame::text(text),
+                Some(text) = answers.recv() => Frame::text(text),
+                _ = pings.tick() => {
+                    self.pulse.asked();
+                    Frame::Ping(Bytes::new())
+                }
+            };
+            if let Err(end) = self.send(frame).await {
+                return end;
+            }
+        }
+    }
+
+    async fn send(&mut self, frame: Frame) -> Result<(), End> {
+        match timeout(self.timing.dead_after, self.sink.send(frame)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(End::Broken(Box::new(error))),
+            Err(_) => Err(End::Silent(self.timing.dead_after)),
+        }
     }
 }

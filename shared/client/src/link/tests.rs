@@ -4,10 +4,11 @@ use futures_util::{SinkExt, StreamExt};
 use jobtop_core::proto::message::Message;
 use jobtop_core::proto::request::Subscribe;
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpSocket;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -207,6 +208,13 @@ async fn why_there_is_no_connection_is_said_in_words() {
         format!("the connection to {at} broke off")
     );
 
+    // In the middle of the handshake it is the same.
+    fake.answer("").await;
+    assert_eq!(
+        reason(&mut events).await,
+        format!("the connection to {at} broke off")
+    );
+
     for (code, reason_sent, says) in [
         (
             CloseCode::Away,
@@ -374,5 +382,153 @@ async fn a_stranger_that_hangs_does_not_hang_us() {
     assert_eq!(
         reason(&mut events).await,
         format!("no answer from {}", fake.endpoint())
+    );
+}
+
+/// Times of somebody who looks on, in a hurry.
+fn overtaking() -> Timing {
+    Timing {
+        ping_every: Duration::from_millis(20),
+        overtake: Some(Duration::from_millis(40)),
+        ..brisk()
+    }
+}
+
+/// A daemon on a TCP port, and where it is.
+async fn tcp() -> (TcpListener, Endpoint) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("ws://{}", listener.local_addr().unwrap());
+    (listener, endpoint.parse().unwrap())
+}
+
+async fn raw(listener: &TcpListener) -> TcpStream {
+    soon(listener.accept()).await.unwrap().0
+}
+
+async fn welcomed(stream: TcpStream) -> WebSocketStream<TcpStream> {
+    let mut socket = soon(tokio_tungstenite::accept_async(stream)).await.unwrap();
+    let welcome = json!({"type": "welcome", "clientId": "c1", "protocol": 1, "epoch": 7});
+    soon(socket.send(Frame::text(welcome.to_string())))
+        .await
+        .unwrap();
+    socket
+}
+
+#[tokio::test]
+async fn an_attempt_that_hangs_is_overtaken_by_another() {
+    let (listener, endpoint) = tcp().await;
+    let timing = Timing {
+        // No attempt would end by itself while this test waits.
+        dial: Duration::from_secs(3_600),
+        ..overtaking()
+    };
+    let (_link, mut events) = connect_with(endpoint, jobs(), timing);
+    let (mut mute, other) = (raw(&listener).await, raw(&listener).await);
+    let mut other = welcomed(other).await;
+    connected(&mut events).await;
+    let asked = soon(other.next()).await.unwrap().unwrap();
+    assert!(asked.to_text().unwrap().contains("subscribe"), "{asked}");
+    // The one that hung is given up, and nothing was asked on it.
+    let mut said = Vec::new();
+    soon(mute.read_to_end(&mut said)).await.unwrap();
+    assert!(!String::from_utf8_lossy(&said).contains("subscribe"));
+}
+
+#[tokio::test]
+async fn a_connection_that_answers_is_the_only_one() {
+    let (listener, endpoint) = tcp().await;
+    let (_link, mut events) = connect_with(endpoint, jobs(), overtaking());
+    let mut peer = welcomed(raw(&listener).await).await;
+    connected(&mut events).await;
+    // Pings, and answers to them, for longer than any answer may take.
+    for _ in 0..20 {
+        soon(peer.next()).await.unwrap().unwrap();
+    }
+    assert!(
+        timeout(Duration::from_millis(10), listener.accept())
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn a_connection_that_hangs_is_overtaken_and_what_was_asked_on_it_is_not_done_later() {
+    let (listener, endpoint) = tcp().await;
+    let (link, mut events) = connect_with(endpoint, jobs(), overtaking());
+    let mut mute = welcomed(raw(&listener).await).await;
+    connected(&mut events).await;
+    link.try_send(requests::pause("1", ID)).unwrap();
+    let mut other = welcomed(raw(&listener).await).await;
+    let said = soon(events.recv()).await.unwrap();
+    assert_eq!(said, Event::State(LinkState::Connecting { attempt: 1 }));
+    connected(&mut events).await;
+    let asked = soon(other.next()).await.unwrap().unwrap();
+    assert!(asked.to_text().unwrap().contains("subscribe"), "{asked}");
+    // What the network has not delivered by now it never will: the connection was not closed, but reset.
+    let mut rest = Vec::new();
+    let end = soon(mute.get_mut().read_to_end(&mut rest)).await;
+    assert_eq!(
+        end.map_err(|error| error.kind()),
+        Err(std::io::ErrorKind::ConnectionReset)
+    );
+}
+
+#[tokio::test]
+async fn a_cut_in_the_middle_of_the_handshake_does_not_mean_that_there_is_no_feed() {
+    let (listener, endpoint) = tcp().await;
+    let (_link, mut events) = connect_with(endpoint, jobs(), brisk());
+    let daemon = async {
+        let mut upgrades = 0;
+        loop {
+            let mut stream = raw(&listener).await;
+            let mut head = vec![0; 1024];
+            let n = soon(stream.peek(&mut head)).await.unwrap();
+            let head = String::from_utf8_lossy(&head[..n]).to_ascii_lowercase();
+            if head.contains("upgrade: websocket") {
+                upgrades += 1;
+                if upgrades == 2 {
+                    return welcomed(stream).await;
+                }
+            } else {
+                stream.read_exact(&mut vec![0; n]).await.unwrap();
+                let body = r#"{"jobs":[],"removed":[],"nextCursor":null,"revision":3,"epoch":7}"#;
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+                    body.len()
+                );
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        }
+    };
+    let feed = async {
+        loop {
+            let event = events.recv().await.expect("the link lives");
+            let Event::State(LinkState::Connected { polling, .. }) = event else {
+                continue;
+            };
+            if polling.is_none() {
+                return;
+            }
+        }
+    };
+    soon(Box::pin(async { tokio::join!(daemon, feed) })).await;
+}
+
+#[tokio::test]
+async fn what_was_asked_of_a_silent_peer_is_not_done_later() {
+    let (listener, endpoint) = tcp().await;
+    let timing = Timing {
+        dead_after: Duration::from_millis(100),
+        ..brisk()
+    };
+    let (link, mut events) = connect_with(endpoint, jobs(), timing);
+    let mut mute = welcomed(raw(&listener).await).await;
+    connected(&mut events).await;
+    link.try_send(requests::pause("1", ID)).unwrap();
+    assert_eq!(reason(&mut events).await, "nothing heard for 0.1 s");
+    let end = soon(mute.get_mut().read_to_end(&mut Vec::new())).await;
+    assert_eq!(
+        end.map_err(|error| error.kind()),
+        Err(std::io::ErrorKind::ConnectionReset)
     );
 }

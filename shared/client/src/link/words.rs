@@ -18,7 +18,9 @@ pub(super) fn broken(endpoint: &Endpoint, error: &Error) -> String {
         Error::Http(answer) => refused(endpoint, answer),
         Error::ConnectionClosed
         | Error::AlreadyClosed
-        | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => gone(endpoint),
+        | Error::Protocol(
+            ProtocolError::HandshakeIncomplete | ProtocolError::ResetWithoutClosingHandshake,
+        ) => gone(endpoint),
         Error::Capacity(_) => format!("{endpoint} sent more than we take in one message"),
         other => {
             let said = other.to_string();
