@@ -1,5 +1,6 @@
 //! jobtop as its users meet it. One file a subject; every test has a home of its own and shares nothing.
 
+mod attacks;
 mod bad_input;
 mod booted;
 mod commands;
