@@ -108,6 +108,18 @@ impl Ws {
         self.wire.write_all(bytes).expect("bytes can be sent");
     }
 
+    /// The same, as much of them as the connection still takes.
+    pub fn try_send_bytes(&mut self, bytes: &[u8]) {
+        let _ = self.wire.write_all(bytes);
+    }
+
+    /// How long what is sent may wait to be taken.
+    pub fn patience(&mut self, time: Duration) {
+        self.wire
+            .set_write_timeout(Some(time))
+            .expect("a timeout can be set");
+    }
+
     /// Whatever comes next, within `time`.
     pub fn next_within(&mut self, time: Duration) -> Next {
         if let Some(message) = self.seen.pop_front() {

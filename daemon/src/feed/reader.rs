@@ -78,8 +78,10 @@ impl Reader {
                 Some(Err(Error::Io(error))) if TooManyPieces::made(&error) => {
                     return End::Fragments;
                 }
-                Some(Err(Error::Protocol(_) | Error::Utf8(_))) => return End::Malformed,
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Gone,
+                Some(Err(Error::Protocol(_))) => return End::Malformed,
+                Some(Err(Error::Utf8(_))) => return End::NotText,
+                Some(Ok(Message::Close(_))) => return End::Closed,
+                Some(Err(_)) | None => return End::Gone,
             };
             match tokio::time::timeout(SILENCE, self.take(text.as_deref())).await {
                 Ok(Ok(())) => {}

@@ -1,6 +1,7 @@
 //! What an attacker would try on the real daemon and the real client, a table each: what is too much, broken frames, HTTP that is none,
 //! other users of the machine, and text that would steer a terminal. Crowds are in `floods`, names and pages in `guard`.
 
+mod frames;
 mod limits;
 
 use jobtop_e2e::daemon::Daemon;
