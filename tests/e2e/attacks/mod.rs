@@ -3,6 +3,7 @@
 
 mod frames;
 mod limits;
+mod requests;
 
 use jobtop_e2e::daemon::Daemon;
 use jobtop_e2e::{http, wait};
