@@ -4,6 +4,7 @@
 mod frames;
 mod limits;
 mod requests;
+mod strings;
 
 use jobtop_e2e::daemon::Daemon;
 use jobtop_e2e::{http, wait};
