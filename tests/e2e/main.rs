@@ -6,6 +6,7 @@ mod booted;
 mod commands;
 mod crowds;
 mod feed;
+mod floods;
 mod follow;
 mod guard;
 mod harness_itself;
