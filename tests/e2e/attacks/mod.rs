@@ -3,6 +3,7 @@
 
 mod frames;
 mod limits;
+mod neighbours;
 mod requests;
 mod strings;
 
