@@ -4,7 +4,7 @@
 //! breaks other people's clients breaks a test.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
@@ -247,6 +247,18 @@ impl Ws {
                 Next::Silence => panic!("waited for the end of the connection"),
             }
         }
+    }
+
+    /// Waits until the other side has ended the connection, with nothing said or closed on this one.
+    pub fn ended_by_the_other(&mut self) {
+        self.wire
+            .set_read_timeout(Some(DEADLINE))
+            .expect("a timeout can be set");
+        let rest = self.wire.read_to_end(&mut Vec::new());
+        assert!(
+            rest.is_ok(),
+            "waited for the end of the connection: {rest:?}"
+        );
     }
 
     /// Ends the connection without a word, as a crash of this client would.

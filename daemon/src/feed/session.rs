@@ -17,7 +17,7 @@ use jobtop_core::proto::body::NewJob;
 use jobtop_core::proto::history::{AnalyticsAnswer, HistoryAnswer, HistoryWanted, StoreAnswer};
 use jobtop_core::{Job, JobId, Status, Timestamp, UserId};
 use serde_json::value::RawValue;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -341,6 +341,10 @@ where
         return;
     };
     if socket.send(Message::Close(Some(frame))).await.is_err() {
+        return;
+    }
+    // The server ends the connection; a client may wait for that.
+    if socket.get_mut().shutdown().await.is_err() {
         return;
     }
     let mut rest = [0_u8; 4096];

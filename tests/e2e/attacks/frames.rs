@@ -1,7 +1,7 @@
 //! Frames that are none, never end or come in crumbs: each ends its own connection with the code for it, takes no memory,
 //! and nobody else notices.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jobtop_e2e::daemon::{Daemon, Setup};
 use jobtop_e2e::home::Home;
@@ -132,6 +132,7 @@ fn each_broken_one_ends_its_own_connection_with_its_code() {
     let mut others = Others::of(&daemon);
     let mut wrong = Vec::new();
     let (mut malformed, mut too_large) = (0, 0);
+    let mut waited = Duration::ZERO;
     for (what, bytes, code) in broken() {
         let mut ws = daemon.ws();
         ws.send_bytes(&bytes);
@@ -140,6 +141,10 @@ fn each_broken_one_ends_its_own_connection_with_its_code() {
         if end != Some(code) {
             wrong.push(format!("{what} ({:x?}): {end:?}", &bytes[..1]));
         }
+        // The connection is the daemon's to end, and it does not wait for the client to do it.
+        let begun = Instant::now();
+        ws.ended_by_the_other();
+        waited += begun.elapsed();
         if code == TOO_LARGE {
             too_large += 1;
         } else {
@@ -147,6 +152,7 @@ fn each_broken_one_ends_its_own_connection_with_its_code() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(waited < Duration::from_secs(5), "{waited:?} for all");
     counted(&daemon, "cut", "malformed", malformed);
     counted(&daemon, "cut", "too_large", too_large);
 }
