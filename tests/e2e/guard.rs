@@ -1,14 +1,33 @@
 //! Who may speak to the daemon over TCP at all: `Host` against rebinding, `Origin` against other people's pages.
 
+use std::io::{Read, Write};
+
 use jobtop_e2e::daemon::{Daemon, Setup};
 use jobtop_e2e::home::Home;
 use jobtop_e2e::http;
+use jobtop_e2e::wait::DEADLINE;
 use jobtop_e2e::ws::Ws;
 use serde_json::json;
 
 fn with_host(daemon: &Daemon, hosts: &[&str]) -> u16 {
     let headers: Vec<(&str, &str)> = hosts.iter().map(|host| ("Host", *host)).collect();
     http::bare_request(&daemon.tcp(), "GET", "/api/jobs", &headers, b"").status
+}
+
+fn upgrade_with_host(daemon: &Daemon, host: &str) -> u16 {
+    let head = format!(
+        "GET /progress HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    let mut wire = daemon.tcp().connect().expect("the daemon listens");
+    wire.set_read_timeout(Some(DEADLINE))
+        .expect("a timeout can be set");
+    wire.write_all(head.as_bytes()).expect("it takes bytes");
+    let mut line = [0; 12];
+    wire.read_exact(&mut line).expect("an answer");
+    let line = String::from_utf8_lossy(&line).into_owned();
+    let status = line.strip_prefix("HTTP/1.1 ").expect("a status");
+    status.parse().expect("a status")
 }
 
 #[test]
@@ -65,13 +84,49 @@ fn hosts() {
         "etl1.example.org.evil.test",
         "loc\u{430}lhost",
         "localhost, evil.test",
+        "localhost.",
+        "127.0.0.1.",
+        "127.1",
+        "127.0.1",
+        "017700000001",
+        "0x7f000001",
+        "127.0.0.1%00.evil.test",
+        "127.0.0.01",
+        "\u{ff11}27.0.0.1",
+        "\u{24db}ocalhost",
+        "[::ffff:10.0.0.1]",
+        "[::1",
+        "::1",
+        "[::1]evil.test",
+        "[localhost]",
+        "[127.0.0.1]",
+        "localhost:80:80",
+        "localhost:-1",
+        "localhost:65536",
+        "localhost:http",
+        "localhost:80@evil.test",
+        "evil.test?localhost",
+        "http://localhost",
+        "//localhost",
+        "localhost\\evil.test",
+        "*",
+        ":80",
+        "localhost evil.test",
+        "localtest.me",
+        "127.0.0.1.nip.io",
     ] {
         let status = with_host(&daemon, &[host]);
         assert!(
             matches!(status, 400 | 403),
             "{host:?} was answered {status}"
         );
+        let status = upgrade_with_host(&daemon, host);
+        assert!(
+            matches!(status, 400 | 403),
+            "a WebSocket for {host:?} was answered {status}"
+        );
     }
+    assert_eq!(upgrade_with_host(&daemon, "localhost"), 101);
     assert!(
         matches!(with_host(&daemon, &[]), 400 | 403),
         "no Host at all"
@@ -155,6 +210,39 @@ fn origins() {
         "moz-extension://abc",
         "http://localhost:5173 http://evil.test",
         "*",
+        "HTTP://LOCALHOST:5173",
+        "http://LOCALHOST:5173",
+        "http://localhost:05173",
+        "http://localhost:5173.",
+        "http://localhost:5173,http://evil.test",
+        "http://localhost:5173#",
+        "http://localhost:5173?",
+        "http://localhost:5173\\@evil.test",
+        "http:localhost:5173",
+        "//localhost:5173",
+        "localhost:5173",
+        "localhost",
+        "ws://localhost:5173",
+        "wss://localhost:5173",
+        "ftp://localhost:5173",
+        "http://127.1:5173",
+        "http://2130706433:5173",
+        "http://0.0.0.0:5173",
+        "http://[::ffff:127.0.0.1]:5173",
+        "http://l\u{43e}calhost:5173",
+        "http://localhost:\u{ff15}173",
+        "http://localhost%3a5173",
+        "http://xlocalhost:5173",
+        "http://sub.localhost:5173",
+        "http://localhost:5174",
+        "http://localhost:517",
+        "data:text/html,x",
+        "blob:http://localhost:5173/x",
+        "javascript:alert(1)",
+        "about:blank",
+        "app://localhost:5173",
+        "undefined",
+        "Null",
     ] {
         let answer = post(&[origin]);
         assert_eq!(
@@ -237,6 +325,23 @@ fn a_form_of_another_page_can_do_nothing() {
             (415, "unsupported_media_type".to_owned()),
             "{kind}"
         );
+        // The same where the form's text is made to be JSON, and where it is called so beside something else.
+        for kind in [
+            kind.to_owned(),
+            format!("{kind}, application/json"),
+            format!("{kind}; application/json"),
+        ] {
+            let answer = http::request(
+                &daemon.tcp(),
+                "POST",
+                "/api/jobs",
+                &[("Content-Type", &kind)],
+                b"{\"type\":\"forged\",\"name\":\"=\"}",
+            );
+            assert_eq!(answer.status, 415, "{kind}: {}", answer.text());
+        }
     }
     assert_eq!(daemon.job(&job)["status"], "running");
+    let jobs = daemon.get("/api/jobs").json()["jobs"].clone();
+    assert_eq!(jobs.as_array().map(Vec::len), Some(1), "{jobs}");
 }

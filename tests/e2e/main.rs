@@ -1,6 +1,7 @@
 //! jobtop as its users meet it. One file a subject; every test has a home of its own and shares nothing.
 
 mod alerts;
+mod attacks;
 mod bad_input;
 mod booted;
 mod commands;
@@ -8,6 +9,7 @@ mod completions;
 mod crowds;
 mod faults;
 mod feed;
+mod floods;
 mod follow;
 mod guard;
 mod harness_itself;

@@ -4,7 +4,7 @@
 //! breaks other people's clients breaks a test.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
@@ -106,6 +106,18 @@ impl Ws {
     /// Sends bytes that need not be a frame.
     pub fn send_bytes(&mut self, bytes: &[u8]) {
         self.wire.write_all(bytes).expect("bytes can be sent");
+    }
+
+    /// The same, as much of them as the connection still takes.
+    pub fn try_send_bytes(&mut self, bytes: &[u8]) {
+        let _ = self.wire.write_all(bytes);
+    }
+
+    /// How long what is sent may wait to be taken.
+    pub fn patience(&mut self, time: Duration) {
+        self.wire
+            .set_write_timeout(Some(time))
+            .expect("a timeout can be set");
     }
 
     /// Whatever comes next, within `time`.
@@ -237,6 +249,18 @@ impl Ws {
         }
     }
 
+    /// Waits until the other side has ended the connection, with nothing said or closed on this one.
+    pub fn ended_by_the_other(&mut self) {
+        self.wire
+            .set_read_timeout(Some(DEADLINE))
+            .expect("a timeout can be set");
+        let rest = self.wire.read_to_end(&mut Vec::new());
+        assert!(
+            rest.is_ok(),
+            "waited for the end of the connection: {rest:?}"
+        );
+    }
+
     /// Ends the connection without a word, as a crash of this client would.
     pub fn cut(self) {
         self.wire.shutdown(Shutdown::Both);
@@ -267,7 +291,10 @@ impl Ws {
                 }
                 Ok(_) => {}
                 Err(Error::Io(error))
-                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+                    ) =>
                 {
                     if Instant::now() >= end {
                         return Next::Silence;

@@ -41,6 +41,22 @@ pub(super) struct Reader {
 /// The other half has ended.
 struct Ended;
 
+/// The message that came, nothing if it was one that the library deals with, or why no more will come.
+pub(super) fn heard(frame: Option<Result<Message, Error>>) -> Result<Option<Message>, End> {
+    match frame {
+        Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => Ok(Some(message)),
+        Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(None),
+        Some(Ok(Message::Close(_))) => Err(End::Closed),
+        Some(Err(Error::Capacity(_))) => Err(End::TooLarge),
+        Some(Err(Error::Io(error))) if TooManyPieces::made(&error) => Err(End::Fragments),
+        // It went without a word, as a program that is killed does: nothing that it sent was wrong.
+        Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => Err(End::Gone),
+        Some(Err(Error::Protocol(_))) => Err(End::Malformed),
+        Some(Err(Error::Utf8(_))) => Err(End::NotText),
+        Some(Err(_)) | None => Err(End::Gone),
+    }
+}
+
 impl Reader {
     pub(super) fn new(
         link: Link,
@@ -73,21 +89,11 @@ impl Reader {
             let Ok(frame) = tokio::time::timeout(SILENCE, stream.next()).await else {
                 return End::Silent;
             };
-            let text = match frame {
-                Some(Ok(Message::Text(text))) => Some(text),
-                Some(Ok(Message::Binary(_))) => None,
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
-
-                Some(Err(Error::Capacity(_))) => return End::TooLarge,
-                Some(Err(Error::Io(error))) if TooManyPieces::made(&error) => {
-                    return End::Fragments;
-                }
-                // It went without a word, as a program that is killed does: nothing that it sent was wrong.
-                Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => {
-                    return End::Gone;
-                }
-                Some(Err(Error::Protocol(_) | Error::Utf8(_))) => return End::Malformed,
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Gone,
+            let text = match heard(frame) {
+                Ok(Some(Message::Text(text))) => Some(text),
+                Ok(Some(_)) => None,
+                Ok(None) => continue,
+                Err(end) => return end,
             };
             // The clock is read once for both.
             let now = tokio::time::Instant::now();

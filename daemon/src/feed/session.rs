@@ -17,7 +17,7 @@ use jobtop_core::proto::body::NewJob;
 use jobtop_core::proto::history::{AnalyticsAnswer, HistoryAnswer, HistoryWanted, StoreAnswer};
 use jobtop_core::{Job, JobId, Status, Timestamp, UserId};
 use serde_json::value::RawValue;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -231,16 +231,20 @@ type Half<'a> = Pin<Box<dyn Future<Output = End> + Send + 'a>>;
 /// Why a session ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum End {
-    /// The client closed it, or the connection broke.
+    /// The connection broke.
     Gone,
+    /// The client said that it goes.
+    Closed,
     /// Nothing was heard for too long.
     Silent,
     /// A message over the limit.
     TooLarge,
     /// A message in too many pieces.
     Fragments,
-    /// Not a WebSocket's frame, or not UTF-8.
+    /// Not a WebSocket's frame.
     Malformed,
+    /// A text that is not UTF-8.
+    NotText,
     /// The daemon goes down.
     Closing,
     /// What let it in holds no more.
@@ -266,6 +270,13 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
+    #[cfg(debug_assertions)]
+    if super::echo::is_wanted() {
+        let mut socket = socket;
+        let end = super::echo::run(&mut socket).await;
+        let _ = tokio::time::timeout(FAREWELL, say_goodbye(&mut socket, end)).await;
+        return;
+    }
     let conn = ConnId(NEXT.fetch_add(1, Ordering::Relaxed));
     let (answers, answered) = mpsc::channel(QUEUE);
     let (notes, to_say) = mpsc::channel(QUEUE);
@@ -322,19 +333,28 @@ where
     if reader.is_producer() {
         shared.engine.send(Command::Gone { conn }).await;
     }
-    if let Some(frame) = end.farewell()
-        && let Ok(mut socket) = stream.reunite(sink)
-    {
-        let _ = tokio::time::timeout(FAREWELL, say_goodbye(&mut socket, frame)).await;
+    if let Ok(mut socket) = stream.reunite(sink) {
+        let _ = tokio::time::timeout(FAREWELL, say_goodbye(&mut socket, end)).await;
     }
 }
 
 /// Says why, then reads what is still coming: closing a socket with unread bytes would tear the reason away.
-async fn say_goodbye<S>(socket: &mut WebSocketStream<S>, frame: CloseFrame)
+async fn say_goodbye<S>(socket: &mut WebSocketStream<S>, end: End)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let Some(frame) = end.farewell() else {
+        if end == End::Closed {
+            // The library has the answer to a goodbye ready: it only has to go out.
+            let _ = socket.flush().await;
+        }
+        return;
+    };
     if socket.send(Message::Close(Some(frame))).await.is_err() {
+        return;
+    }
+    // The server ends the connection; a client may wait for that.
+    if socket.get_mut().shutdown().await.is_err() {
         return;
     }
     let mut rest = [0_u8; 4096];
@@ -345,11 +365,11 @@ impl End {
     /// As it is counted, where it was not the client's wish.
     fn cut(self) -> Option<Cut> {
         match self {
-            Self::Gone | Self::Closing => None,
+            Self::Gone | Self::Closed | Self::Closing => None,
             Self::Silent => Some(Cut::Silent),
             Self::TooLarge => Some(Cut::TooLarge),
             Self::Fragments => Some(Cut::Fragments),
-            Self::Malformed => Some(Cut::Malformed),
+            Self::Malformed | Self::NotText => Some(Cut::Malformed),
             Self::LetInNoMore => Some(Cut::LetInNoMore),
             Self::FeedDisabled => Some(Cut::FeedDisabled),
         }
@@ -357,12 +377,13 @@ impl End {
 
     fn farewell(self) -> Option<CloseFrame> {
         let (code, reason) = match self {
-            Self::Gone => return None,
+            Self::Gone | Self::Closed => return None,
             Self::Silent => (CloseCode::Policy, "nothing was heard for 60 seconds"),
             Self::TooLarge => (CloseCode::Size, "the message is over the limit"),
             Self::Fragments => (CloseCode::Size, "the message comes in too many pieces"),
             Self::FeedDisabled => (CloseCode::Away, "the feed is switched off"),
             Self::Malformed => (CloseCode::Protocol, "not readable as a WebSocket frame"),
+            Self::NotText => (CloseCode::Invalid, "a text is not UTF-8"),
             Self::Closing => (CloseCode::Away, "the daemon is going down"),
             Self::LetInNoMore => (CloseCode::Policy, "the token holds no more"),
         };

@@ -2,9 +2,11 @@
 //!
 //! [`table`] and [`words`] make text; [`colour`] decides about colour.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 
+use jobtop_core::text;
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
@@ -40,24 +42,27 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
 
 /// The same as a text, without the end of its line.
 pub(crate) fn json_text(value: &impl Serialize) -> Result<String, Failure> {
-    let mut text = serde_json::to_string(value)
+    let mut json = serde_json::to_string(value)
         .map_err(|error| Failure::failed(format!("The answer can't be said in JSON: {error}")))?;
-    if text.chars().any(|c| matches!(c, '\u{7f}'..='\u{9f}')) {
-        text = safe(&text);
+    if let Cow::Owned(_) = text::clean(&json) {
+        json = safe(&json);
     }
-    Ok(text)
+    Ok(json)
 }
 
-/// JSON leaves DEL and C1 control characters as they are, and some terminals obey those: they become escapes.
+/// JSON leaves DEL, C1 control characters and those that hide or turn round text as they are, and some terminals obey
+/// them: they become escapes, which mean the same.
 fn safe(json: &str) -> String {
     use std::fmt::Write;
     let mut text = String::with_capacity(json.len() + 16);
     for c in json.chars() {
-        match c {
-            '\u{7f}'..='\u{9f}' => {
-                let _ = write!(text, "\\u{:04x}", u32::from(c));
+        match text::clean(c.encode_utf8(&mut [0; 4])) {
+            Cow::Borrowed(_) => text.push(c),
+            Cow::Owned(_) => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(text, "\\u{unit:04x}");
+                }
             }
-            c => text.push(c),
         }
     }
     text
@@ -145,13 +150,15 @@ mod tests {
     }
 
     #[test]
-    fn json_carries_no_raw_control_character() {
-        let raw = serde_json::to_string("a\u{1b}[2J\u{9b}2J\u{7f}").unwrap();
-        let said = safe(&raw);
-        assert!(!said.chars().any(char::is_control), "{said:?}");
-        assert_eq!(
-            serde_json::from_str::<String>(&said).unwrap(),
-            "a\u{1b}[2J\u{9b}2J\u{7f}"
+    fn json_carries_no_character_that_steers_or_hides() {
+        let raw =
+            "a\u{1b}[2J\u{9b}2J\u{7f}\tgnp.\u{202e}vsc \u{e0041} \u{1f468}\u{200d}\u{1f469} 表";
+        let said = json_text(&raw).unwrap();
+        assert_eq!(text::clean(&said), said);
+        assert!(
+            said.contains("表") && said.contains("\u{1f468}"),
+            "{said:?}"
         );
+        assert_eq!(serde_json::from_str::<String>(&said).unwrap(), raw);
     }
 }
