@@ -3,6 +3,7 @@
 mod bad_input;
 mod booted;
 mod commands;
+mod config;
 mod crowds;
 mod feed;
 mod follow;

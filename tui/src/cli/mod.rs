@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use act::Verb;
 
@@ -13,6 +13,7 @@ use crate::exit::Failure;
 
 mod act;
 mod completions;
+mod config;
 pub(crate) mod daemon;
 mod demo;
 mod dial_stdio;
@@ -142,6 +143,8 @@ enum Command {
     Token(token::Args),
     /// Start, stop and look at the daemon
     Daemon(daemon::Args),
+    /// Show what is set, and where each setting comes from
+    Config(config::Args),
     /// Join stdin and stdout to the local daemon, for `attach ssh://HOST`
     DialStdio,
     /// See it at work: real pipelines on generated CSV files, on a daemon of its own that is gone afterwards
@@ -155,8 +158,16 @@ pub(crate) fn main() -> ExitCode {
     let typed: Vec<String> = std::env::args_os()
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    let done = match Cli::try_parse() {
-        Ok(cli) => dispatch(cli),
+    let mut command = Cli::command();
+    let read = command
+        .try_get_matches_from_mut(std::env::args_os())
+        .and_then(|matches| {
+            let cli =
+                Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+            Ok((cli, matches))
+        });
+    let done = match read {
+        Ok((cli, matches)) => dispatch(cli, &matches),
         Err(error) => match mistake::explained(&error, &typed) {
             Some(failure) => Err(failure),
             None => error.exit(),
@@ -173,7 +184,7 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
+fn dispatch(cli: Cli, matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let global = &cli.global;
     let Some(command) = cli.command else {
         return screen::main(cli.look, global);
@@ -199,6 +210,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Queue(args) => block_on(done(queue::main(args, global))),
         Command::Token(args) => block_on(done(token::main(args, global))),
         Command::Daemon(args) => daemon::main(args, global),
+        Command::Config(args) => config::main(&args, global, matches),
         Command::DialStdio => dial_stdio::main(global),
         Command::Demo(args) => demo::main(args, global),
         Command::Completions(args) => completions::main(&args, &mut Cli::command()),
