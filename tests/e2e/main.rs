@@ -5,6 +5,7 @@ mod booted;
 mod commands;
 mod config;
 mod crowds;
+mod doctor;
 mod feed;
 mod follow;
 mod guard;

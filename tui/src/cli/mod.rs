@@ -17,6 +17,7 @@ mod config;
 pub(crate) mod daemon;
 mod demo;
 mod dial_stdio;
+mod doctor;
 mod follow;
 mod history;
 mod ids;
@@ -145,6 +146,8 @@ enum Command {
     Daemon(daemon::Args),
     /// Show what is set, and where each setting comes from
     Config(config::Args),
+    /// Look for what is not well here, and say what to do about it
+    Doctor(doctor::Args),
     /// Join stdin and stdout to the local daemon, for `attach ssh://HOST`
     DialStdio,
     /// See it at work: real pipelines on generated CSV files, on a daemon of its own that is gone afterwards
@@ -211,6 +214,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Command::Token(args) => block_on(done(token::main(args, global))),
         Command::Daemon(args) => daemon::main(args, global),
         Command::Config(args) => config::main(&args, global, matches),
+        Command::Doctor(args) => block_on(doctor::main(&args, global)),
         Command::DialStdio => dial_stdio::main(global),
         Command::Demo(args) => demo::main(args, global),
         Command::Completions(args) => completions::main(&args, &mut Cli::command()),
