@@ -28,6 +28,7 @@ pub mod logs;
 pub mod metrics;
 mod reload;
 mod sdnotify;
+pub mod settings;
 pub mod store;
 mod supervise;
 mod watch;

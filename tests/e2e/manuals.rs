@@ -273,8 +273,35 @@ fn the_readme_has_two_set_up_commands() {
     );
 }
 
+/// Where the links of a text in Markdown lead, those to the web left out.
+fn links(text: &str) -> Vec<&str> {
+    text.match_indices("](")
+        .filter_map(|(at, found)| text[at + found.len()..].split(')').next())
+        .filter(|link| !link.contains("://") && !link.starts_with('#'))
+        .collect()
+}
+
+#[test]
+fn the_links_of_the_readme_lead_somewhere() {
+    let text = fs::read_to_string(workspace().join("README.md")).expect("a README");
+    let links = links(&text);
+    for link in &links {
+        assert!(workspace().join(link).exists(), "{link}");
+    }
+    let mut pages = fs::read_dir(workspace().join("man"))
+        .expect("the manuals")
+        .flatten()
+        .map(|page| format!("man/{}", page.file_name().to_string_lossy()));
+    let missing = pages.find(|page| !links.contains(&page.as_str()));
+    assert_eq!(missing, None, "the README leads to every manual");
+}
+
 #[test]
 fn the_way_of_looking_finds_what_it_should() {
+    assert_eq!(
+        links("[a](b/c.md), ![d](e.svg) [f](https://g)"),
+        ["b/c.md", "e.svg"]
+    );
     let help = "Usage: x\n\nOptions:\n      --listen [<ADDR>]...  Serve\n  -h, --help  Print\n          [possible values: --no]\n\nCommands:\n  run   Run\n  help  Print\n\nMore";
     assert_eq!(
         options_of_help(help),

@@ -246,6 +246,7 @@ const MAY: &[(&str, &[Room])] = &[
             ("config", &["activation", "cli", "exit"]),
             ("folder", &["config", "exit"]),
             ("check", &["activation", "cli", "clock", "config", "store"]),
+            ("settings", &["activation", "cli", "config"]),
             ("lib", &["*"]),
             ("main", &["*"]),
             ("cli", &["*"]),

@@ -43,6 +43,7 @@ struct State {
     ended: bool,
     accepted: usize,
     connections: Vec<(Wire, Wire)>,
+    other_words: Option<(String, String)>,
 }
 
 impl Proxy {
@@ -74,6 +75,7 @@ impl Proxy {
                 ended: false,
                 accepted: 0,
                 connections: Vec::new(),
+                other_words: None,
             }),
             changed: Condvar::new(),
         });
@@ -98,6 +100,13 @@ impl Proxy {
     pub fn weather(&self, weather: Weather) {
         self.shared.with(|state| state.weather = weather);
         self.shared.changed.notify_all();
+    }
+
+    /// From now on, wherever one text passes the other of the same length passes in its place, if it comes in one piece.
+    pub fn say_instead(&self, text: &str, other: &str) {
+        assert_eq!(text.len(), other.len(), "lengths are announced before");
+        let words = (text.to_owned(), other.to_owned());
+        self.shared.with(|state| state.other_words = Some(words));
     }
 
     /// From now on, new connections are ended at once; or are not any more.
@@ -188,6 +197,9 @@ impl Shared {
             match from.read(&mut buf) {
                 Ok(0) => break,
                 Ok(n) => {
+                    if let Some((text, other)) = self.with(|state| state.other_words.clone()) {
+                        replace(&mut buf[..n], text.as_bytes(), other.as_bytes());
+                    }
                     if !self.forward(&buf[..n], &mut to) {
                         break;
                     }
@@ -230,5 +242,13 @@ impl Shared {
             state.weather == weather && !state.ended
         });
         !waited.expect("nobody panics with it").0.ended
+    }
+}
+
+fn replace(bytes: &mut [u8], text: &[u8], other: &[u8]) {
+    for at in 0..=bytes.len().saturating_sub(text.len()) {
+        if bytes[at..].starts_with(text) {
+            bytes[at..at + text.len()].copy_from_slice(other);
+        }
     }
 }

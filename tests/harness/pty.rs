@@ -133,6 +133,13 @@ impl Pty {
         seen.text()
     }
 
+    /// The screen as the emulator has it, with the look of each cell.
+    pub fn screen(&self) -> vt100::Screen {
+        let seen = self.output.seen.lock().expect("nobody panics with it");
+        let emulator = seen.emulator.as_ref().expect("it is there from the start");
+        emulator.screen().clone()
+    }
+
     /// How many bytes it has written so far.
     pub fn written(&self) -> usize {
         self.output

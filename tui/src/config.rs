@@ -11,6 +11,7 @@ use jobtop_client::Endpoint;
 use jobtop_client::endpoint::BadEndpoint;
 use jobtop_client::tls::{BadFingerprint, Fingerprint};
 use jobtop_core::query::nearest;
+use jobtop_core::settings::{self, Spot};
 use jobtop_core::text;
 use serde::Deserialize;
 use toml::Spanned;
@@ -76,12 +77,21 @@ struct RawScreen {
 /// The themes that there are.
 const THEMES: [(&str, Colours); 2] = [("terminal", Colours::Terminal), ("safe", Colours::Safe)];
 
+/// What the file calls these colours.
+pub(crate) fn theme(colours: Colours) -> &'static str {
+    THEMES
+        .iter()
+        .find(|(_, known)| *known == colours)
+        .map_or("", |(name, _)| name)
+}
+
 /// Reads the file of the person; there need not be one.
 pub(crate) fn read() -> Result<Config, Failure> {
     path().map_or_else(|| Ok(Config::default()), |path| of(&path))
 }
 
-fn path() -> Option<PathBuf> {
+/// Where that is.
+pub(crate) fn path() -> Option<PathBuf> {
     let project = directories::ProjectDirs::from("", "", "jobtop")?;
     Some(project.config_dir().join("config.toml"))
 }
@@ -160,39 +170,14 @@ struct Page<'a> {
 impl Page<'_> {
     fn wrong(&self, span: Option<Range<usize>>, what: &str, hint: &str) -> Failure {
         let place = span.map_or_else(String::new, |span| {
-            let before = self.text.get(..span.start).unwrap_or(self.text);
-            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-            format!(
-                ", line {}, column {column}",
-                before.matches('\n').count() + 1
-            )
+            format!(", {}", Spot::of(self.text, span.start))
         });
         Failure::usage(format!("{}{place}: {what}", self.name)).hint(hint)
     }
 
     fn grammar(&self, error: &toml::de::Error) -> Failure {
-        let said = text::clean_within(error.message(), 300);
-        // serde's own sentence; its names stand in back quotes: the stranger first, then the known ones.
-        let mut quoted = said.split('`').skip(1).step_by(2);
-        match quoted.next() {
-            Some(stranger) if said.starts_with("unknown field") => {
-                let known: Vec<&str> = quoted.collect();
-                let hint = match nearest(stranger, known.iter().copied()) {
-                    Some(name) => format!("Did you mean {name}?"),
-                    None => format!("Here there are {}", known.join(", ")),
-                };
-                self.wrong(
-                    error.span(),
-                    &format!("there is no setting {stranger}"),
-                    &hint,
-                )
-            }
-            _ => self.wrong(
-                error.span(),
-                &said.replace('\n', ", "),
-                "The file is TOML; jobtop-config(5) lists its settings",
-            ),
-        }
+        let mistake = settings::explained(error.message());
+        self.wrong(error.span(), &mistake.what, &mistake.hint)
     }
 
     fn targets(
@@ -393,8 +378,42 @@ mod tests {
     }
 
     #[test]
-    fn the_manual_knows_every_action_and_setting() {
+    fn the_sample_says_the_defaults() {
+        let sample = include_str!("../config.toml.sample");
+        // Prose has a blank behind its sign, settings have none.
+        let whole: Vec<&str> = sample
+            .lines()
+            .map(|line| {
+                line.strip_prefix('#')
+                    .filter(|rest| !rest.starts_with(' '))
+                    .unwrap_or(line)
+            })
+            .collect();
+        for text in [sample.to_owned(), whole.join("\n")] {
+            let config = check(&text, "f").unwrap();
+            assert_eq!(config.colours, Colours::default());
+            assert_eq!((config.ascii, config.mouse), (false, false));
+            for action in Keymap::changeable() {
+                let (said, default) =
+                    (config.keys.chords(action), Keymap::default().chords(action));
+                // `l` goes deeper in more than one place, each time by another action.
+                let said: Vec<_> = said.iter().filter(|key| *key != "l").collect();
+                let default: Vec<_> = default.iter().filter(|key| *key != "l").collect();
+                assert_eq!(said, default, "{}", action.name());
+            }
+        }
+        assert!(
+            check(&whole.join("\n"), "f")
+                .unwrap()
+                .groups
+                .contains_key("all")
+        );
+    }
+
+    #[test]
+    fn the_manual_and_the_sample_know_every_action_and_setting() {
         let manual = include_str!("../../man/jobtop-config.5");
+        let sample = include_str!("../config.toml.sample");
         for name in Keymap::changeable().map(Action::name).chain([
             "theme",
             "ascii",
@@ -405,6 +424,10 @@ mod tests {
             "groups",
         ]) {
             assert!(manual.contains(name), "{name}");
+            let is_said = sample.lines().any(|line| {
+                line.starts_with(&format!("#{name} = ")) || line == format!("#[{name}]")
+            });
+            assert!(is_said, "the sample does not say {name}");
         }
     }
 }

@@ -96,7 +96,8 @@ impl Failure {
         ExitCode::from(self.code())
     }
 
-    fn said(&self) -> Option<&Said> {
+    /// What is said of it; `None` where silence is right.
+    pub(crate) fn said(&self) -> Option<&Said> {
         match self {
             Self::Failed(said)
             | Self::Usage(said)

@@ -1,5 +1,7 @@
 //! Lengths of time as people write them: `30d`, `10m`, `90s`, `1h30m`.
 
+use std::fmt::Write;
+
 /// What a length of time looks like.
 pub(super) const HINT: &str =
     "Write a number and a unit: ms, s, m, h, d or w, like 30d, 10m or 1h30m";
@@ -66,9 +68,41 @@ pub(super) fn parse(text: &str) -> Result<u64, Wrong> {
     }
 }
 
+/// Writes one in the largest units that say it whole: [`parse`] reads it back.
+pub(super) fn say(ms: u64) -> String {
+    let units = [
+        ("d", 86_400_000),
+        ("h", 3_600_000),
+        ("m", 60_000),
+        ("s", 1_000),
+        ("ms", 1),
+    ];
+    let mut rest = ms;
+    let mut said = String::new();
+    for (unit, length) in units {
+        if rest >= length {
+            let _ = write!(said, "{}{unit}", rest / length);
+            rest %= length;
+        }
+    }
+    said
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_is_read_back() {
+        for (ms, text) in [
+            (30 * 86_400_000, "30d"),
+            (5_400_000, "1h30m"),
+            (90_061_001, "1d1h1m1s1ms"),
+        ] {
+            assert_eq!(say(ms), text);
+            assert_eq!(parse(text), Ok(ms));
+        }
+    }
 
     #[test]
     fn lengths_of_time() {

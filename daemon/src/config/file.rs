@@ -1,4 +1,4 @@
-//! `jobtopd.toml`: read whole, every key known, every mistake named with its line.
+//! `jobtopd.toml`: read whole, every key known, every mistake named with its line and column.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,8 +11,8 @@ use jobtop_core::access::Role;
 use jobtop_core::alert::Rules;
 use jobtop_core::policy::{Limits, Times};
 use jobtop_core::proto::read::MAX_DEPTH;
-use jobtop_core::query::nearest;
 use jobtop_core::queue::{self, Policy};
+use jobtop_core::settings::{self, Spot};
 use jobtop_core::text;
 use serde::Deserialize;
 use toml::Spanned;
@@ -252,13 +252,9 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn wrong(&self, span: Option<Range<usize>>, what: String, hint: String) -> Failure {
-        let line = span.map(|span| {
-            let before = self.text.get(..span.start).unwrap_or(self.text);
-            before.matches('\n').count() + 1
-        });
         Failure::Setting {
-            from: match line {
-                Some(line) => format!("{}, line {line}", self.name),
+            from: match span {
+                Some(span) => format!("{}, {}", self.name, Spot::of(self.text, span.start)),
                 None => self.name.to_owned(),
             },
             what,
@@ -267,26 +263,8 @@ impl Page<'_> {
     }
 
     fn grammar(&self, error: &toml::de::Error) -> Failure {
-        let said = text::clean_within(error.message(), 300);
-        // serde's own sentence; its names stand in back quotes: the stranger first, then the known ones.
-        let mut quoted = said.split('`').skip(1).step_by(2);
-        let (what, hint) = match quoted.next() {
-            Some(stranger) if said.starts_with("unknown field") => {
-                let known: Vec<&str> = quoted.collect();
-                (
-                    format!("there is no setting {stranger}"),
-                    match nearest(stranger, known.iter().copied()) {
-                        Some(name) => format!("Did you mean {name}?"),
-                        None => format!("Here there are {}", known.join(", ")),
-                    },
-                )
-            }
-            _ => (
-                said.replace('\n', ", "),
-                "The file is TOML; jobtop-config(5) lists its settings".to_owned(),
-            ),
-        };
-        self.wrong(error.span(), what, hint)
+        let mistake = settings::explained(error.message());
+        self.wrong(error.span(), mistake.what, mistake.hint)
     }
 
     fn time(&self, given: Option<&Spanned<String>>, time: &mut u64) -> Result<(), Failure> {
@@ -376,60 +354,107 @@ mod tests {
     }
 
     #[test]
-    fn the_manual_knows_every_setting() {
+    fn the_manual_and_the_sample_know_every_setting() {
         let manual = include_str!("../../../man/jobtop-config.5");
-        for text in ["stranger = 1", "[limits]\nstranger = 1"] {
-            let error = toml::from_str::<Raw>(text).unwrap_err();
+        let sample = include_str!("../../jobtopd.toml.sample");
+        for table in ["", "limits", "queues.x"] {
+            let text = match table {
+                "" => "stranger = 1".to_owned(),
+                table => format!("[{table}]\nstranger = 1"),
+            };
+            let error = toml::from_str::<Raw>(&text).unwrap_err();
             // serde lists what it knows; the stranger comes first.
             for name in error.message().split('`').skip(1).step_by(2).skip(1) {
                 assert!(manual.contains(name), "{name}");
+                let is_said = sample.lines().any(|line| {
+                    line.starts_with(&format!("#{name} = "))
+                        || line.starts_with(&format!("#[{name}"))
+                });
+                assert!(is_said, "the sample does not say {name}");
             }
         }
     }
 
     #[test]
-    fn mistakes_are_named_with_their_line() {
+    fn the_sample_says_the_defaults() {
+        let sample = include_str!("../../jobtopd.toml.sample");
+        assert!(check(sample, "f").is_ok(), "it says nothing as it is");
+        // Prose has a blank behind its sign, settings have none.
+        let whole: Vec<&str> = sample
+            .lines()
+            .map(|line| {
+                line.strip_prefix('#')
+                    .filter(|rest| !rest.starts_with(' '))
+                    .unwrap_or(line)
+            })
+            .collect();
+        let said = check(&whole.join("\n"), "f").unwrap();
+        let default = Checked::default();
+        assert_eq!(said.limits, default.limits);
+        assert_eq!(said.times, default.times);
+        assert_eq!(said.cancel_grace_ms, default.cancel_grace_ms);
+        assert_eq!(said.socket_mode, default.socket_mode);
+        assert_eq!(said.feed, default.feed);
+        assert_eq!(said.auth, Some(Auth::default()));
+        assert!(said.tls_key.is_some() && !said.queues.is_empty());
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_place() {
         for (text, says, hints) in [
             (
                 "\nretenton = \"7d\"",
-                "f, line 2: there is no setting retenton",
+                "f, line 2, column 1: there is no setting retenton",
                 "Did you mean retention?",
             ),
             (
                 "colour = 1",
-                "f, line 1: there is no setting colour",
+                "f, line 1, column 1: there is no setting colour",
                 "Here there are",
             ),
             (
                 "[limits]\nbody_byte = 5",
-                "f, line 2: there is no setting body_byte",
+                "f, line 2, column 1: there is no setting body_byte",
                 "Did you mean body_bytes?",
             ),
-            ("retention = 30", "f, line 1: invalid type", "TOML"),
+            (
+                "retention = 30",
+                "f, line 1, column 13: invalid type",
+                "TOML",
+            ),
             (
                 "retention = \"30\"",
-                "f, line 1: \"30\" has no unit",
+                "f, line 1, column 13: \"30\" has no unit",
                 "like 30d",
             ),
-            ("a = 1\na = 2", "f, line 2: duplicate key", "TOML"),
-            ("retention = ", "f, line 1: ", "TOML"),
-            ("auth = \"maybe\"", "f, line 1: unknown variant", "TOML"),
+            ("a = 1\na = 2", "f, line 2, column 1: duplicate key", "TOML"),
+            ("retention = ", "f, line 1, column 13: ", "TOML"),
+            (
+                "auth = \"tokn\"",
+                "f, line 1, column 8: there is no value tokn",
+                "Did you mean token?",
+            ),
+            (
+                "remote_commands = [\"user\", \"admn\"]",
+                "f, line 1, column 28: there is no value admn",
+                "Did you mean admin?",
+            ),
             (
                 "listen = [\n\"x\"]",
-                "f, line 2: \"x\" is no address",
+                "f, line 2, column 1: \"x\" is no address",
                 "127.0.0.1:7411",
             ),
             (
                 "[limits]\n\nbody_bytes = 3",
-                "f, line 3: 3 is out of range",
+                "f, line 3, column 14: 3 is out of range",
                 "Choose 1024 to",
             ),
             (
                 "socket_mode = \"0777\"",
-                "f, line 1: \"0777\" is no mode of a socket",
+                "f, line 1, column 15: \"0777\" is no mode of a socket",
                 "\"0666\" for everybody",
             ),
-            ("[limits]\nsubscriptions = -1", "f, line 2: ", ""),
+            ("[limits]\nsubscriptions = -1", "f, line 2, column 17: ", ""),
         ] {
             let failure = check(text, "f").unwrap_err();
             let said = failure.to_string();

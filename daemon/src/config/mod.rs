@@ -6,6 +6,7 @@ mod duration;
 mod file;
 mod mode;
 mod service;
+pub(crate) mod shown;
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
@@ -94,14 +95,9 @@ impl Settings {
     ) -> Result<Self, Failure> {
         let dirs = BaseDirs::new();
         let service = service::Folders::given();
-        let folder = service.configuration.or_else(|| {
-            let dirs = dirs.as_ref()?;
-            Some(dirs.config_dir().join("jobtop"))
-        });
-        let mut file = match (&cli.config, folder) {
-            (Some(path), _) => file::read(path, true)?,
-            (None, Some(folder)) => file::read(&folder.join("jobtopd.toml"), false)?,
-            (None, None) => file::Checked::default(),
+        let mut file = match file_of(&cli) {
+            Some(File { path, must_exist }) => file::read(&path, must_exist)?,
+            None => file::Checked::default(),
         };
         if !cli.listen.is_empty() {
             cli.listen
@@ -210,6 +206,33 @@ impl Settings {
             Err(Failure::InTheClear(listen.addr))
         }
     }
+}
+
+/// The file of settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct File {
+    /// Where it is looked for.
+    pub(crate) path: PathBuf,
+    /// One that was named must be there; the default one need not.
+    pub(crate) must_exist: bool,
+}
+
+/// Which file of settings counts; none where no folder for it is known.
+pub(crate) fn file_of(cli: &Cli) -> Option<File> {
+    if let Some(path) = &cli.config {
+        return Some(File {
+            path: path.clone(),
+            must_exist: true,
+        });
+    }
+    let folder = service::Folders::given().configuration.or_else(|| {
+        let dirs = BaseDirs::new()?;
+        Some(dirs.config_dir().join("jobtop"))
+    })?;
+    Some(File {
+        path: folder.join("jobtopd.toml"),
+        must_exist: false,
+    })
 }
 
 /// One of two that belong together was given.

@@ -96,7 +96,7 @@ fn refusals_say_what_and_what_to_do() {
         (
             &["--config", config],
             2,
-            "jobtopd.toml, line 2: there is no setting retenton",
+            "jobtopd.toml, line 2, column 1: there is no setting retenton",
             "Did you mean retention?",
         ),
         (

@@ -2,7 +2,7 @@
 //!
 //! This crate is pure. It awaits nothing, reads no clock, no file, no environment and draws no random number;
 //! `now` and random bits are arguments. Reading order: [`id`], [`time`], [`text`], [`calc`], [`role`], [`alert`], [`job`], [`proto`],
-//! [`access`], [`query`], [`policy`], [`queue`], [`mirror`]; each knows only those before it.
+//! [`access`], [`query`], [`policy`], [`queue`], [`settings`], [`mirror`]; each knows only those before it.
 
 pub mod access;
 pub mod alert;
@@ -17,6 +17,7 @@ pub mod query;
 pub mod queue;
 pub mod role;
 mod serial;
+pub mod settings;
 pub mod text;
 pub mod time;
 

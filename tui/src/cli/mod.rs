@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use act::Verb;
 
@@ -14,9 +14,11 @@ use crate::exit::Failure;
 mod act;
 mod alerts;
 mod completions;
+mod config;
 pub(crate) mod daemon;
 mod demo;
 mod dial_stdio;
+mod doctor;
 mod follow;
 mod history;
 mod ids;
@@ -145,6 +147,10 @@ enum Command {
     Token(token::Args),
     /// Start, stop and look at the daemon
     Daemon(daemon::Args),
+    /// Show what is set, and where each setting comes from
+    Config(config::Args),
+    /// Look for what is not well here, and say what to do about it
+    Doctor(doctor::Args),
     /// Join stdin and stdout to the local daemon, for `attach ssh://HOST`
     DialStdio,
     /// See it at work: real pipelines on generated CSV files, on a daemon of its own that is gone afterwards
@@ -158,8 +164,16 @@ pub(crate) fn main() -> ExitCode {
     let typed: Vec<String> = std::env::args_os()
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    let done = match Cli::try_parse() {
-        Ok(cli) => dispatch(cli),
+    let mut command = Cli::command();
+    let read = command
+        .try_get_matches_from_mut(std::env::args_os())
+        .and_then(|matches| {
+            let cli =
+                Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+            Ok((cli, matches))
+        });
+    let done = match read {
+        Ok((cli, matches)) => dispatch(cli, &matches),
         Err(error) => match mistake::explained(&error, &typed) {
             Some(failure) => Err(failure),
             None => error.exit(),
@@ -176,7 +190,7 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
+fn dispatch(cli: Cli, matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let global = &cli.global;
     let Some(command) = cli.command else {
         return screen::main(cli.look, global);
@@ -203,6 +217,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Alerts(args) => block_on(done(alerts::main(args, global))),
         Command::Token(args) => block_on(done(token::main(args, global))),
         Command::Daemon(args) => daemon::main(args, global),
+        Command::Config(args) => config::main(&args, global, matches),
+        Command::Doctor(args) => block_on(doctor::main(&args, global)),
         Command::DialStdio => dial_stdio::main(global),
         Command::Demo(args) => demo::main(args, global),
         Command::Completions(args) => completions::main(&args, &mut Cli::command()),

@@ -285,6 +285,22 @@ impl Keymap {
             .filter(move |row| row.contexts.contains(&context))
     }
 
+    /// The keys of an action, as they are written.
+    pub(crate) fn chords(&self, action: Action) -> Vec<String> {
+        let rows = self.0.iter().filter(|row| !row.help.is_empty());
+        let mut chords: Vec<String> = Vec::new();
+        for chord in rows
+            .filter(|row| row.action == action)
+            .flat_map(|row| row.chords.iter())
+        {
+            let written = chord.to_string();
+            if !chords.contains(&written) {
+                chords.push(written);
+            }
+        }
+        chords
+    }
+
     /// The actions whose keys can be changed.
     pub(crate) fn changeable() -> impl Iterator<Item = Action> {
         TABLE

@@ -13,13 +13,15 @@ pub(crate) enum When {
 
 /// How the screen may look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Look {
-    pub(super) color: bool,
-    pub(super) ascii: bool,
+pub(crate) struct Look {
+    /// In colour.
+    pub(crate) color: bool,
+    /// With ASCII alone.
+    pub(crate) ascii: bool,
 }
 
 /// Decides by what was asked for and by the environment's variables.
-pub(super) fn decide(when: When, ascii: bool, variable: impl Fn(&str) -> Option<String>) -> Look {
+pub(crate) fn decide(when: When, ascii: bool, variable: impl Fn(&str) -> Option<String>) -> Look {
     let given = |name: &str| variable(name).filter(|value| !value.is_empty());
     let term = given("TERM").unwrap_or_default();
     let plain_terminal = term == "dumb";

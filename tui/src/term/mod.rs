@@ -26,7 +26,7 @@ mod signals;
 mod stage;
 mod taskbar;
 
-pub(crate) use look::When;
+pub(crate) use look::{When, decide};
 
 /// What the screen is told at the start.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use crate::cli::{self, Global, print};
 use crate::exit::Failure;
 
 mod check;
-mod peer;
+pub(crate) mod peer;
 mod start;
 mod status;
 mod stop;

@@ -14,7 +14,7 @@ use crate::exit::{Failure, Said};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The process that listens on a Unix socket; `None` for other endpoints.
-pub(super) fn pid(endpoint: &Endpoint) -> Result<Option<Pid>, Failure> {
+pub(crate) fn pid(endpoint: &Endpoint) -> Result<Option<Pid>, Failure> {
     let Endpoint::Unix(path) = endpoint else {
         return Ok(None);
     };
@@ -31,7 +31,7 @@ pub(super) fn pid(endpoint: &Endpoint) -> Result<Option<Pid>, Failure> {
 }
 
 /// What a daemon says of itself; whatever else answers there does not say it.
-pub(super) async fn welcome(endpoint: &Endpoint) -> Result<Welcome, Failure> {
+pub(crate) async fn welcome(endpoint: &Endpoint) -> Result<Welcome, Failure> {
     let (_link, mut events) = link::connect(endpoint.clone(), Vec::new());
     let said = async {
         while let Some(event) = events.recv().await {
