@@ -8,6 +8,7 @@ use jobtop_core::{Job, JobId, Now, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::command::{Answered, ReplyTo, ToProducer};
+use super::listener::{Event, Listener};
 use tokio::sync::mpsc;
 
 /// Something the feed shows. Revisions strictly increase from one to the next.
@@ -148,6 +149,8 @@ pub enum Release {
     Control(mpsc::Sender<ToProducer>, ToProducer),
     /// A runner is to be started for that job. Tried once: a job that nobody accepts is given back after a time.
     Launch(mpsc::Sender<JobId>, JobId),
+    /// Something became of a job: whoever listens is told.
+    Tell(Arc<dyn Listener>, Event),
     /// The store is at work: whoever waits for that is told.
     Alive(fn()),
 }
@@ -163,6 +166,7 @@ impl Release {
             Self::Launch(to, job) => {
                 let _ = to.try_send(job);
             }
+            Self::Tell(listener, event) => listener.hear(event),
             Self::Alive(beat) => beat(),
         }
     }
