@@ -45,6 +45,7 @@ pub(crate) fn compare(
         feed: read.feed,
         allow_origin: read.allow_origin,
         allow_host: read.allow_host,
+        hooks: read.hooks,
         ..now.clone()
     };
     Ok(Changed { new, waiting })

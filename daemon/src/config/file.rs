@@ -18,7 +18,7 @@ use toml::Spanned;
 
 use super::address::Listen;
 use super::mode::{self, Mode};
-use super::{address, duration};
+use super::{address, duration, hooks};
 use crate::cli::Auth;
 use crate::exit::Failure;
 
@@ -44,6 +44,7 @@ pub(super) struct Checked {
     pub(super) remote_commands: Vec<Role>,
     pub(super) feed: bool,
     pub(super) cancel_grace_ms: u64,
+    pub(super) hooks: Vec<hooks::Placed>,
 }
 
 /// Whose commands are run.
@@ -75,6 +76,7 @@ impl Default for Checked {
             remote_commands: Vec::new(),
             feed: true,
             cancel_grace_ms: CANCEL_GRACE_MS,
+            hooks: Vec::new(),
         }
     }
 }
@@ -100,6 +102,7 @@ struct Raw {
     feed: Option<bool>,
     queues: BTreeMap<Spanned<String>, RawQueue>,
     limits: RawLimits,
+    hooks: BTreeMap<Spanned<String>, hooks::Raw>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -140,7 +143,7 @@ pub(super) fn read(path: &Path, must_exist: bool) -> Result<Checked, Failure> {
     }
 }
 
-fn check(text: &str, name: &str) -> Result<Checked, Failure> {
+pub(super) fn check(text: &str, name: &str) -> Result<Checked, Failure> {
     let page = Page { text, name };
     let raw: Raw = toml::from_str(text).map_err(|error| page.grammar(&error))?;
     let mut times = Times::default();
@@ -235,17 +238,18 @@ fn check(text: &str, name: &str) -> Result<Checked, Failure> {
         times,
         limits,
         cancel_grace_ms,
+        hooks: hooks::check(&page, &raw.hooks)?,
     })
 }
 
 /// The text, to say where in it a mistake is.
-struct Page<'a> {
+pub(super) struct Page<'a> {
     text: &'a str,
     name: &'a str,
 }
 
 impl Page<'_> {
-    fn wrong(&self, span: Option<Range<usize>>, what: String, hint: String) -> Failure {
+    pub(super) fn wrong(&self, span: Option<Range<usize>>, what: String, hint: String) -> Failure {
         let line = span.map(|span| {
             let before = self.text.get(..span.start).unwrap_or(self.text);
             before.matches('\n').count() + 1
@@ -283,7 +287,11 @@ impl Page<'_> {
         self.wrong(error.span(), what, hint)
     }
 
-    fn time(&self, given: Option<&Spanned<String>>, time: &mut u64) -> Result<(), Failure> {
+    pub(super) fn time(
+        &self,
+        given: Option<&Spanned<String>>,
+        time: &mut u64,
+    ) -> Result<(), Failure> {
         if let Some(given) = given {
             *time = duration::parse(given.get_ref()).map_err(|wrong| {
                 self.wrong(
@@ -372,7 +380,11 @@ mod tests {
     #[test]
     fn the_manual_knows_every_setting() {
         let manual = include_str!("../../../man/jobtop-config.5");
-        for text in ["stranger = 1", "[limits]\nstranger = 1"] {
+        for text in [
+            "stranger = 1",
+            "[limits]\nstranger = 1",
+            "[hooks.a]\nstranger = 1",
+        ] {
             let error = toml::from_str::<Raw>(text).unwrap_err();
             // serde lists what it knows; the stranger comes first.
             for name in error.message().split('`').skip(1).step_by(2).skip(1) {

@@ -12,7 +12,7 @@ use jobtop_core::text;
 
 use super::body::{Asked, Id};
 use super::problem::Refused;
-use super::{App, health, history, jobs, log, openapi, queues, status, tokens, upgrade};
+use super::{App, health, history, hooks, jobs, log, openapi, queues, status, tokens, upgrade};
 use crate::engine::command::Verb;
 
 pub(super) fn all(app: App) -> Router {
@@ -62,6 +62,8 @@ pub(super) fn all(app: App) -> Router {
         .route("/api/status", get(status::status))
         .route("/api/tokens", get(tokens::list).post(tokens::create))
         .route("/api/tokens/{id}/revoke", post(tokens::revoke))
+        .route("/api/hooks", get(hooks::list))
+        .route("/api/hooks/{name}/test", post(hooks::test))
         .route("/api/alerts", get(not_yet))
         .route("/api/alerts/{id}/ack", post(not_yet))
         .route("/api/alerts/{id}/mute", post(not_yet))

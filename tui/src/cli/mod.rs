@@ -18,6 +18,7 @@ mod demo;
 mod dial_stdio;
 mod follow;
 mod history;
+mod hooks;
 mod ids;
 pub(crate) mod interrupts;
 mod list;
@@ -140,6 +141,8 @@ enum Command {
     Queue(queue::Args),
     /// Make, list and revoke the tokens that let people and programs in over TCP
     Token(token::Args),
+    /// List whom the daemon tells what becomes of jobs, and try whether that works
+    Hooks(hooks::Args),
     /// Start, stop and look at the daemon
     Daemon(daemon::Args),
     /// Join stdin and stdout to the local daemon, for `attach ssh://HOST`
@@ -198,6 +201,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Priority(args) => block_on(act::priority(&args, global)),
         Command::Queue(args) => block_on(done(queue::main(args, global))),
         Command::Token(args) => block_on(done(token::main(args, global))),
+        Command::Hooks(args) => block_on(hooks::main(args, global)),
         Command::Daemon(args) => daemon::main(args, global),
         Command::DialStdio => dial_stdio::main(global),
         Command::Demo(args) => demo::main(args, global),
