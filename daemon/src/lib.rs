@@ -26,6 +26,7 @@ mod http;
 mod logging;
 pub mod logs;
 pub mod metrics;
+mod notify;
 mod reload;
 mod sdnotify;
 pub mod settings;

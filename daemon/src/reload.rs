@@ -46,6 +46,7 @@ pub(crate) fn compare(
         alerts: read.alerts,
         allow_origin: read.allow_origin,
         allow_host: read.allow_host,
+        hooks: read.hooks,
         ..now.clone()
     };
     Ok(Changed { new, waiting })

@@ -39,6 +39,7 @@ use crate::http::tls::Tls;
 use crate::http::{Rules, Site};
 use crate::logs::{Logs, sweep};
 use crate::metrics::Metrics;
+use crate::notify::{self, Speaker};
 use crate::reload;
 use crate::sdnotify::{self, State};
 use crate::store::{self, Opened};
@@ -49,6 +50,8 @@ use crate::workers::launcher::{self, Launcher};
 const FAREWELL: Duration = Duration::from_millis(1_500);
 /// How long going down may take in all.
 const GOING_DOWN: Duration = Duration::from_millis(4_800);
+/// How long the hooks may take of it at least.
+const HOOKS_END: Duration = Duration::from_millis(300);
 /// As many file descriptors are asked for, where the system lets us: every client takes one.
 const FILES: u64 = 16_384;
 
@@ -122,7 +125,19 @@ async fn serve(
         launch: settings.commands.then_some(launch),
         environments: aside.environments,
     };
-    let board = Board::load(kept, queues, jobs, now);
+    let speaker = Speaker {
+        host: own_name(),
+        epoch,
+    };
+    let ended = jobs.iter().map(|record| &record.job);
+    let (teller, hooks) = notify::open(
+        &settings.data_dir.path,
+        &settings.hooks,
+        (speaker, clock),
+        ended,
+    );
+    let mut board = Board::load(kept, queues, jobs, now);
+    board.tell(Arc::new(teller.clone()));
     let hub = Hub::new(epoch);
     hub.publish(board.opening(), now);
 
@@ -218,8 +233,10 @@ async fn serve(
         health: writer.health(),
         data: settings.data_dir.path.clone(),
         rules: alert_rules,
+        teller: teller.clone(),
     };
-    let site = Site::new(shared, writer.health(), rules, about);
+    let live = Arc::clone(&shared.hub);
+    let site = Site::new(shared, writer.health(), rules, about, teller);
 
     let mut engine = JoinSet::new();
     engine.spawn(engine::run(board, wiring));
@@ -230,6 +247,10 @@ async fn serve(
     let mut runners = JoinSet::new();
     runners.spawn(starter.run(launches));
     runners.spawn(sweep::run(logs, known));
+    let (switch_hooks, its_hooks) = latest::channel(settings.hooks.clone());
+    let (end_hooks, hooks_end) = latest::channel(false);
+    let mut telling = JoinSet::new();
+    telling.spawn(hooks.run(its_hooks, move |job| live.get(job), hooks_end));
     let alerts = Arc::clone(&watched.shared.alerts);
     runners.spawn(watch::run(watched, alerts));
     say_ready(&doors.served);
@@ -246,6 +267,7 @@ async fn serve(
                     if let Some(new) = reload::apply(changed, tls.as_deref()) {
                         switch_feed.send_replace(new.feed);
                         change_rules.send_replace(Arc::new(new.alerts.clone()));
+                        switch_hooks.send_replace(new.hooks.clone());
                         site.set_guard(guard(&new, &addresses, tls.as_deref()));
                         settings = new;
                     }
@@ -267,6 +289,10 @@ async fn serve(
         Some(ended) = at_the_doors.join_next() => {
             log_panic(&ended);
             break Some("listener");
+        }
+        Some(ended) = telling.join_next() => {
+            log_panic(&ended);
+            break Some("hooks");
         }
         }
     };
@@ -294,6 +320,15 @@ async fn serve(
             .finish(end.saturating_duration_since(Instant::now()))
             .await
         {
+            // Last: what has just become of jobs is kept for the next start.
+            let _ = end_hooks.send(true);
+            let told = async { while telling.join_next().await.is_some() {} };
+            if timeout_at(end.max(Instant::now() + HOOKS_END), told)
+                .await
+                .is_err()
+            {
+                tracing::warn!("the hooks did not end in time");
+            }
             Ok(())
         } else {
             Err(Failure::Slow("store"))
@@ -397,13 +432,17 @@ impl Port {
     }
 }
 
+/// The name of this machine; empty where it has none that can be said.
+fn own_name() -> String {
+    let node = rustix::system::uname();
+    node.nodename().to_str().unwrap_or_default().to_owned()
+}
+
 /// The names that a certificate of our own is made out to. Clients believe it by its fingerprint; these are for other programs.
 fn certificate_names(settings: &Settings) -> Vec<String> {
     let mut names = vec!["localhost".to_owned()];
-    let node = rustix::system::uname();
-    if let Ok(node) = node.nodename().to_str()
-        && !node.is_empty()
-    {
+    let node = own_name();
+    if !node.is_empty() {
         names.push(node.to_ascii_lowercase());
     }
     names.extend_from_slice(&settings.allow_host);

@@ -548,6 +548,14 @@ const CALLS: &[Call] = &[
         Needs::Local,
         Stands::Running,
     ),
+    ("GET", "/api/hooks", "", Needs::Local, Stands::Running),
+    (
+        "POST",
+        "/api/hooks/default/test",
+        "",
+        Needs::Local,
+        Stands::Running,
+    ),
 ];
 
 /// A message of a WebSocket, with `ID` and `OWNER` in it.

@@ -16,6 +16,7 @@ mod follow;
 mod guard;
 mod harness_itself;
 mod history;
+mod hooks;
 mod identity;
 mod job_control;
 mod lifecycle;

@@ -492,7 +492,12 @@ fn ids_go_to_the_clipboard_and_an_end_rings_the_bell() {
     let home = Home::new();
     let daemon = home.daemon(Setup::unix());
     let job = id(&daemon.create(&json!({"type": "etl", "name": "orders"})));
-    let mut screen = screen(&home);
+    let program = jobtop_e2e::bins::jobtop();
+    let mut screen = Pty::start(
+        &home,
+        (24, 80),
+        &["env", "KITTY_WINDOW_ID=1", &program.to_string_lossy()],
+    );
     screen.wait_text("orders");
     screen.press("y");
     screen.wait_text(&format!("copied {job}"));

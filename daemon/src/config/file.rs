@@ -19,7 +19,7 @@ use toml::Spanned;
 
 use super::address::Listen;
 use super::mode::{self, Mode};
-use super::{address, alerts, duration};
+use super::{address, alerts, duration, hooks};
 use crate::cli::Auth;
 use crate::exit::Failure;
 
@@ -46,6 +46,7 @@ pub(super) struct Checked {
     pub(super) feed: bool,
     pub(super) alerts: Rules,
     pub(super) cancel_grace_ms: u64,
+    pub(super) hooks: Vec<hooks::Placed>,
 }
 
 /// Whose commands are run.
@@ -78,6 +79,7 @@ impl Default for Checked {
             feed: true,
             alerts: Rules::default(),
             cancel_grace_ms: CANCEL_GRACE_MS,
+            hooks: Vec::new(),
         }
     }
 }
@@ -104,6 +106,7 @@ struct Raw {
     alerts: alerts::Raw,
     queues: BTreeMap<Spanned<String>, RawQueue>,
     limits: RawLimits,
+    hooks: BTreeMap<Spanned<String>, hooks::Raw>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -144,7 +147,7 @@ pub(super) fn read(path: &Path, must_exist: bool) -> Result<Checked, Failure> {
     }
 }
 
-fn check(text: &str, name: &str) -> Result<Checked, Failure> {
+pub(super) fn check(text: &str, name: &str) -> Result<Checked, Failure> {
     let page = Page { text, name };
     let raw: Raw = toml::from_str(text).map_err(|error| page.grammar(&error))?;
     let mut times = Times::default();
@@ -241,17 +244,18 @@ fn check(text: &str, name: &str) -> Result<Checked, Failure> {
         times,
         limits,
         cancel_grace_ms,
+        hooks: hooks::check(&page, &raw.hooks)?,
     })
 }
 
 /// The text, to say where in it a mistake is.
-struct Page<'a> {
+pub(super) struct Page<'a> {
     text: &'a str,
     name: &'a str,
 }
 
 impl Page<'_> {
-    fn wrong(&self, span: Option<Range<usize>>, what: String, hint: String) -> Failure {
+    pub(super) fn wrong(&self, span: Option<Range<usize>>, what: String, hint: String) -> Failure {
         Failure::Setting {
             from: match span {
                 Some(span) => format!("{}, {}", self.name, Spot::of(self.text, span.start)),
@@ -267,7 +271,11 @@ impl Page<'_> {
         self.wrong(error.span(), mistake.what, mistake.hint)
     }
 
-    fn time(&self, given: Option<&Spanned<String>>, time: &mut u64) -> Result<(), Failure> {
+    pub(super) fn time(
+        &self,
+        given: Option<&Spanned<String>>,
+        time: &mut u64,
+    ) -> Result<(), Failure> {
         if let Some(given) = given {
             *time = duration::parse(given.get_ref()).map_err(|wrong| {
                 self.wrong(
@@ -333,6 +341,8 @@ impl Page<'_> {
 
 #[cfg(test)]
 mod tests {
+    use jobtop_core::alert::Rule;
+
     use super::*;
 
     #[test]
@@ -357,7 +367,14 @@ mod tests {
     fn the_manual_and_the_sample_know_every_setting() {
         let manual = include_str!("../../../man/jobtop-config.5");
         let sample = include_str!("../../jobtopd.toml.sample");
-        for table in ["", "limits", "queues.x"] {
+        for table in [
+            "",
+            "limits",
+            "queues.x",
+            "alerts",
+            "alerts.stalled",
+            "hooks.x",
+        ] {
             let text = match table {
                 "" => "stranger = 1".to_owned(),
                 table => format!("[{table}]\nstranger = 1"),
@@ -366,9 +383,11 @@ mod tests {
             // serde lists what it knows; the stranger comes first.
             for name in error.message().split('`').skip(1).step_by(2).skip(1) {
                 assert!(manual.contains(name), "{name}");
+                // What a rule of the alerts takes stands in braces behind its name.
                 let is_said = sample.lines().any(|line| {
                     line.starts_with(&format!("#{name} = "))
                         || line.starts_with(&format!("#[{name}"))
+                        || line.starts_with('#') && line.contains(&format!(" {name} = "))
                 });
                 assert!(is_said, "the sample does not say {name}");
             }
@@ -388,7 +407,12 @@ mod tests {
                     .unwrap_or(line)
             })
             .collect();
-        let said = check(&whole.join("\n"), "f").unwrap();
+        // The one file that it names is not here.
+        let secret = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(secret.path(), "hush").unwrap();
+        let here = secret.path().to_str().unwrap();
+        let whole = whole.join("\n").replace("/etc/jobtop/chat.secret", here);
+        let said = check(&whole, "f").unwrap();
         let default = Checked::default();
         assert_eq!(said.limits, default.limits);
         assert_eq!(said.times, default.times);
@@ -396,6 +420,11 @@ mod tests {
         assert_eq!(said.socket_mode, default.socket_mode);
         assert_eq!(said.feed, default.feed);
         assert_eq!(said.auth, Some(Auth::default()));
+        for rule in Rule::ALL {
+            let of = |rules: &Rules| rules.of(rule, Some("any"));
+            assert_eq!(of(&said.alerts), of(&default.alerts), "{rule:?}");
+        }
+        assert_eq!(said.hooks.len(), 2);
         assert!(said.tls_key.is_some() && !said.queues.is_empty());
     }
 

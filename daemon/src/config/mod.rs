@@ -4,6 +4,7 @@ mod address;
 mod alerts;
 mod duration;
 mod file;
+mod hooks;
 mod mode;
 mod service;
 pub(crate) mod shown;
@@ -25,6 +26,7 @@ use crate::cli::{Auth, Cli};
 use crate::exit::Failure;
 pub(crate) use address::Listen;
 use file::Commands;
+pub(crate) use hooks::{Hook, Occasion, Secret, Way};
 pub(crate) use mode::Mode;
 
 /// Everything that can be chosen, checked.
@@ -64,6 +66,8 @@ pub(crate) struct Settings {
     pub(crate) prefix: Vec<OsString>,
     /// The time between SIGTERM and SIGKILL of a submitted command, in milliseconds.
     pub(crate) cancel_grace_ms: u64,
+    /// Who is told of what, by the name of the hook.
+    pub(crate) hooks: BTreeMap<Arc<str>, Arc<Hook>>,
 }
 
 /// A certificate and its key, in PEM.
@@ -149,13 +153,15 @@ impl Settings {
             (None, Some(_)) => return Err(half("--tls-key", "--tls-cert")),
         };
         let data_dir = place(cli.data_dir.or(file.data_dir), || state.map(paths::data))?;
+        let commands = match file.commands {
+            Some(Commands::Own) => true,
+            Some(Commands::Off) => false,
+            // A daemon that serves the whole system runs nobody's commands unless it is told to.
+            None => !data_dir.path.starts_with("/var/lib"),
+        };
         let settings = Self {
-            commands: match file.commands {
-                Some(Commands::Own) => true,
-                Some(Commands::Off) => false,
-                // A daemon that serves the whole system runs nobody's commands unless it is told to.
-                None => !data_dir.path.starts_with("/var/lib"),
-            },
+            hooks: hooks::allowed(file.hooks, commands)?,
+            commands,
             remote_commands: file.remote_commands,
             feed: file.feed,
             alerts: file.alerts,

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
+use hyper::Uri;
+use jobtop_core::alert::Rule;
 use jobtop_core::settings::Spot;
 use serde_json::{Value, json};
 use toml::de::DeTable;
@@ -114,8 +116,8 @@ pub(crate) fn list(settings: &Settings, matches: &ArgMatches, file: Option<&Path
     for (name, (spot, value)) in written {
         let path = file.unwrap_or(Path::new("")).to_owned();
         all.push(Shown {
+            value: without_secrets(&name, value),
             name,
-            value,
             origin: Origin::File { path, spot },
         });
     }
@@ -194,6 +196,20 @@ fn values(settings: &Settings) -> Vec<(String, Value)> {
         }
         all.push((format!("queues.{name}.paused"), json!(policy.paused)));
     }
+    for rule in Rule::ALL {
+        let setting = settings.alerts.of(rule, None);
+        let mut add =
+            |name: &str, value| all.push((format!("alerts.{}.{name}", rule.word()), value));
+        add("on", json!(setting.on));
+        add("above", number(setting.above));
+        // Where the rule counts.
+        if setting.within_ms > 0 {
+            add("within", time(setting.within_ms));
+        }
+        if setting.least > 0 {
+            add("least", json!(setting.least));
+        }
+    }
     for (name, limit) in settings.limits.named() {
         let value = if name.ends_with("_time") {
             time(limit)
@@ -203,6 +219,30 @@ fn values(settings: &Settings) -> Vec<(String, Value)> {
         all.push((format!("limits.{name}"), value));
     }
     all
+}
+
+/// Without a point where there is nothing behind it.
+fn number(value: f64) -> Value {
+    let whole = value as u64;
+    if whole as f64 == value {
+        json!(whole)
+    } else {
+        json!(value)
+    }
+}
+
+/// The path of a webhook is a secret with many who offer one.
+fn without_secrets(name: &str, value: Value) -> Value {
+    let is_url = name.starts_with("hooks.") && name.ends_with(".url");
+    let Some(url) = value.as_str().filter(|_| is_url) else {
+        return value;
+    };
+    let uri: Option<Uri> = url.parse().ok();
+    let parts = uri.as_ref().map(|uri| (uri.scheme_str(), uri.authority()));
+    match parts {
+        Some((Some(scheme), Some(authority))) => json!(format!("{scheme}://{authority}/\u{2026}")),
+        _ => json!("given, and not shown"),
+    }
 }
 
 fn time(ms: u64) -> Value {
@@ -246,6 +286,22 @@ mod tests {
             ]
         );
         assert_eq!(written("feed ="), BTreeMap::new());
+    }
+
+    #[test]
+    fn the_path_of_a_webhook_is_not_shown() {
+        let name = "hooks.chat.url";
+        for (given, shown) in [
+            (
+                "https://chat.example/hush/1",
+                "https://chat.example/\u{2026}",
+            ),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080/\u{2026}"),
+            ("hush hush", "given, and not shown"),
+        ] {
+            assert_eq!(without_secrets(name, json!(given)), json!(shown));
+        }
+        assert_eq!(without_secrets("hooks.a.on", json!("x/y")), json!("x/y"));
     }
 
     #[test]

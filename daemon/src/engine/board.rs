@@ -10,6 +10,7 @@ use jobtop_core::policy::{Limits, Times};
 use jobtop_core::{Job, JobId, Now, Status, Timestamp, UserId};
 
 use super::command::{ConnId, Control, Link, ToProducer};
+use super::listener::{Event, Listener};
 use super::outcome::{Bond, Notice, Outcome, Record, Release, Write};
 use super::queues::{self, Queues};
 use super::{LOOK, TRIM};
@@ -48,6 +49,8 @@ pub struct Board {
     /// Whether there is room for new jobs.
     pub(super) accepting: bool,
     pub(super) queues: Queues,
+    /// Who is told what becomes of jobs.
+    listener: Option<Arc<dyn Listener>>,
 }
 
 /// A job and what is known of its producer.
@@ -101,6 +104,7 @@ impl Board {
             newest: JobId(0),
             accepting: true,
             queues: Queues::new(queues),
+            listener: None,
         };
         for record in records {
             let mut job = Arc::unwrap_or_clone(record.job);
@@ -110,6 +114,11 @@ impl Board {
             board.insert(job, record.bond, now);
         }
         board
+    }
+
+    /// From now on that one is told what becomes of jobs.
+    pub fn tell(&mut self, listener: Arc<dyn Listener>) {
+        self.listener = Some(listener);
     }
 
     /// Every job of the board as a notice, in the order of their revisions: what the feed starts with.
@@ -312,6 +321,21 @@ impl Board {
         if let Some(tracked) = self.jobs.get_mut(&id) {
             tracked.ticking = false;
             outcome.writes.push(Write::Ended(tracked.record()));
+        }
+    }
+
+    /// Tells whoever listens that the job has ended, or else that it has stalled; after the flush.
+    pub(super) fn tell_of(&self, id: JobId, outcome: &mut Outcome) {
+        let listener = self.listener.as_ref().filter(|one| one.listens());
+        let (Some(listener), Some(job)) = (listener, self.shared(id)) else {
+            return;
+        };
+        let stalled = job.state.stalled_since.is_some();
+        let event = Event::of_end(Arc::clone(&job)).or(stalled.then_some(Event::Stalled(job)));
+        if let Some(event) = event {
+            outcome
+                .releases
+                .push(Release::Tell(Arc::clone(listener), event));
         }
     }
 

@@ -43,7 +43,7 @@ pub(super) fn owner(who: &Identity, named: Option<&UserId>) -> Result<UserId, Re
 }
 
 /// Makes the job, or says which field is wrong. `digest` is of all that was asked, where there is a key.
-pub(super) fn build(
+pub(crate) fn build(
     id: JobId,
     user: UserId,
     new: NewJob,

@@ -325,6 +325,7 @@ impl Board {
         }
         self.drop_environment(id, outcome);
         self.write_ended(id, outcome);
+        self.tell_of(id, outcome);
         self.release_dependents(id, now, outcome);
     }
 
@@ -648,6 +649,7 @@ impl Board {
             Ok(())
         });
         self.tick(id);
+        self.tell_of(id, outcome);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The one task that owns the live state: it takes commands from the front doors, asks pure code what follows, and
 //! hands out the outcome: what to publish, what to store, what to answer once stored.
 //!
-//! Imports nobody who serves it. Reading order: [`command`], [`outcome`], [`handle`], `board`, `decide`, `create`, [`queues`], `due`, [`archived`].
+//! Imports nobody who serves it. Reading order: [`command`], [`outcome`], [`handle`], `board`, `decide`, `create`, [`queues`], `due`, [`listener`], [`archived`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +20,7 @@ pub mod create;
 mod decide;
 mod due;
 pub mod handle;
+pub mod listener;
 pub mod outcome;
 pub mod queues;
 

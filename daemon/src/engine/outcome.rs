@@ -9,6 +9,7 @@ use jobtop_core::{Job, JobId, Now, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::command::{Answered, ReplyTo, ToProducer};
+use super::listener::{Event, Listener};
 use crate::metrics::jobs::Tally;
 use tokio::sync::mpsc;
 
@@ -155,6 +156,8 @@ pub enum Release {
     Control(mpsc::Sender<ToProducer>, ToProducer),
     /// A runner is to be started for that job. Tried once: a job that nobody accepts is given back after a time.
     Launch(mpsc::Sender<JobId>, JobId),
+    /// Something became of a job: whoever listens is told.
+    Tell(Arc<dyn Listener>, Event),
     /// The store is at work: whoever waits for that is told.
     Alive(fn()),
 }
@@ -170,6 +173,7 @@ impl Release {
             Self::Launch(to, job) => {
                 let _ = to.try_send(job);
             }
+            Self::Tell(listener, event) => listener.hear(event),
             Self::Alive(beat) => beat(),
         }
     }

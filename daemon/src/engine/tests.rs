@@ -14,6 +14,7 @@ use jobtop_core::{Job, JobId, JobType, Now, Status, Timestamp, UserId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::command::{Answer, Answered, Command, ConnId, Link, ReplyTo, ToProducer, Verb};
+use super::listener::{Event, Listener};
 use super::outcome::{Bond, Notice, Outcome, Process, Record, Release, StoreHealth, Write};
 use super::{Board, Pulse, Settings, Wiring, archived, queues};
 use crate::clock::Clock;
@@ -831,4 +832,50 @@ async fn a_sign_of_life_goes_by_way_of_the_store() {
     drop(inbox);
     while commits.recv().await.is_some() {}
     engine.await.unwrap().unwrap();
+}
+
+#[derive(Debug, Default)]
+struct Ear(std::sync::Mutex<Vec<String>>);
+
+impl Listener for Ear {
+    fn listens(&self) -> bool {
+        true
+    }
+
+    fn hear(&self, event: Event) {
+        let (word, job) = match event {
+            Event::Finished(job) => ("finished", job),
+            Event::Failed(job) => ("failed", job),
+            Event::Stalled(job) => ("stalled", job),
+        };
+        let said = format!("{word} {}", job.state.status);
+        self.0.lock().unwrap().push(said);
+    }
+}
+
+#[test]
+fn what_becomes_of_jobs_is_told_once() {
+    let mut desk = Desk::new();
+    let ear = Arc::new(Ear::default());
+    desk.board.tell(ear.clone());
+    let [done, gone, lost] = [1, 2, 3].map(|conn| {
+        desk.connect(conn);
+        desk.produce(conn)
+    });
+    desk.act(done, Verb::Complete).unwrap();
+    desk.act(done, Verb::Complete).unwrap();
+    desk.act(gone, Verb::Cancel).unwrap();
+    desk.send(Command::Gone { conn: ConnId(3) });
+    desk.pass(Times::default().lost_after_ms + 1_000);
+    desk.due();
+    assert_eq!(desk.job(lost).state.status, Status::Failed);
+    assert_eq!(
+        *ear.0.lock().unwrap(),
+        [
+            "finished completed",
+            "finished cancelled",
+            "stalled running",
+            "failed failed"
+        ]
+    );
 }

@@ -1,7 +1,7 @@
 //! The front door: HTTP and the upgrade to WebSocket, on TCP and on the Unix socket alike.
 //!
 //! Reading order: `socket` opens, [`door`] accepts, [`tls`] encrypts, `connection` serves one client, `guard` judges Host and Origin, `credentials` finds the token, `routes` says what
-//! there is; `body`, `query` and `problem` read what comes and say what is wrong with it; `jobs`, `history`, `log`, `alerts`, `queues`, `tokens`, `status`, `metrics`, `health`, `openapi` and
+//! there is; `body`, `query` and `problem` read what comes and say what is wrong with it; `jobs`, `history`, `log`, `alerts`, `queues`, `tokens`, `hooks`, `status`, `metrics`, `health`, `openapi` and
 //! `upgrade` answer; `patience` ends with clients that take nothing, `fragments` with those that send too many pieces. Decides nothing about jobs: it asks the engine, and reads the feed and the archive.
 
 pub(crate) mod door;
@@ -16,6 +16,7 @@ mod credentials;
 mod fragments;
 mod health;
 mod history;
+mod hooks;
 mod jobs;
 mod log;
 mod metrics;
@@ -37,6 +38,7 @@ use tokio::sync::watch;
 use crate::auth::{Doorkeeper, Tokens};
 use crate::engine::outcome::StoreHealth;
 use crate::feed::session::Shared;
+use crate::notify::Teller;
 use door::Addresses;
 use guard::Guard;
 use status::About;
@@ -48,6 +50,7 @@ struct App {
     health: watch::Receiver<StoreHealth>,
     tokens: Arc<Tokens>,
     about: Arc<About>,
+    hooks: Teller,
 }
 
 /// Everything that connections share.
@@ -78,12 +81,14 @@ impl Site {
         health: watch::Receiver<StoreHealth>,
         rules: Rules,
         about: About,
+        hooks: Teller,
     ) -> Arc<Self> {
         let router = routes::all(App {
             shared: Arc::new(shared.clone()),
             health,
             tokens: rules.tokens,
             about: Arc::new(about),
+            hooks,
         });
         let most = shared.limits.connections_per_address;
         Arc::new(Self {

@@ -13,7 +13,8 @@ use jobtop_core::text;
 use super::body::{Asked, Id};
 use super::problem::Refused;
 use super::{
-    App, alerts, health, history, jobs, log, metrics, openapi, queues, status, tokens, upgrade,
+    App, alerts, health, history, hooks, jobs, log, metrics, openapi, queues, status, tokens,
+    upgrade,
 };
 use crate::engine::command::Verb;
 
@@ -64,6 +65,8 @@ pub(super) fn all(app: App) -> Router {
         .route("/api/status", get(status::status))
         .route("/api/tokens", get(tokens::list).post(tokens::create))
         .route("/api/tokens/{id}/revoke", post(tokens::revoke))
+        .route("/api/hooks", get(hooks::list))
+        .route("/api/hooks/{name}/test", post(hooks::test))
         .route("/api/alerts", get(alerts::list))
         .route("/api/alerts/{id}/ack", post(alerts::acknowledge))
         .route("/api/alerts/{id}/mute", post(alerts::mute))

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jobtop_core::Job;
-use jobtop_core::alert::{Rule, Rules};
+use jobtop_core::alert::{Alert, Rule, Rules};
 use rustix::fs::statvfs;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
@@ -16,6 +16,7 @@ use tokio::time::MissedTickBehavior;
 use crate::alerts::Alerts;
 use crate::engine::outcome::StoreHealth;
 use crate::feed::session::Shared;
+use crate::notify::{Occurrence, Teller};
 use readings::{Gauge, Gauges};
 use usual::Usual;
 
@@ -37,6 +38,8 @@ pub(crate) struct Watched {
     pub(crate) data: PathBuf,
     /// The rules, which may change.
     pub(crate) rules: watch::Receiver<Arc<Rules>>,
+    /// The hooks, which are told of alerts, and of which some may fail.
+    pub(crate) teller: Teller,
 }
 
 /// Watches until it is dropped.
@@ -63,7 +66,7 @@ pub(crate) async fn run(watched: Watched, alerts: Arc<Alerts>) {
             late_updates: shared.metrics.latency().above(LATE),
             disk_used,
             store: trouble(&watched.health.borrow()),
-            hooks: Vec::new(),
+            hooks: ailing(&watched.teller),
         };
         let now = shared.clock.now();
         let rules = Arc::clone(&watched.rules.borrow());
@@ -71,7 +74,18 @@ pub(crate) async fn run(watched: Watched, alerts: Arc<Alerts>) {
             let usual = |job: &Job| usual.of(job, now.mono);
             gauge.read(&live.1, &gauges, &usual, &rules, now)
         };
-        alerts.judge(readings, &rules, now);
+        for alert in alerts.judge(readings, &rules, now) {
+            // Hooks are told of all jobs, but not whose they are: a filter asks that.
+            let said = Alert {
+                owners: Vec::new(),
+                ..alert
+            };
+            if said.disturbs(now.wall)
+                && let Ok(said) = serde_json::to_value(&said)
+            {
+                watched.teller.tell(Occurrence::Alert(said));
+            }
+        }
         let least = rules.of(Rule::Overdue, None).least;
         usual.look_up(shared.past.as_ref(), least, now.mono).await;
     }
@@ -83,6 +97,12 @@ fn used(folder: &std::path::Path) -> Option<f64> {
     let taken = disk.f_blocks.saturating_sub(disk.f_bfree);
     let all = taken + disk.f_bavail;
     (all > 0).then(|| taken as f64 / all as f64)
+}
+
+/// Hooks that fail again and again, and why.
+fn ailing(teller: &Teller) -> Vec<(Arc<str>, String)> {
+    let ailing = teller.ailing().into_iter();
+    ailing.map(|hook| (hook.name, hook.why)).collect()
 }
 
 fn trouble(health: &StoreHealth) -> Option<String> {

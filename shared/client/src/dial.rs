@@ -49,7 +49,10 @@ pub(crate) async fn dial(endpoint: &Endpoint, deadline: Duration) -> io::Result<
                 stream.set_nodelay(true)?;
                 match port.tls {
                     None => Box::new(stream) as Box<dyn Stream>,
-                    Some(trust) => Box::new(tls::over(stream, &port.host, trust).await?),
+                    Some(trust) => {
+                        let connector = tls::connector(trust)?;
+                        Box::new(tls::over(&connector, stream, &port.host).await?)
+                    }
                 }
             }
             Endpoint::Ssh(login) => Box::new(ssh::dial(login).await?),

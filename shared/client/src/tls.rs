@@ -120,8 +120,14 @@ impl Doubt {
     }
 }
 
+/// What speaks TLS with those whose certificates are believed. Where authorities are asked it reads their files.
+pub fn connector(trust: Trust) -> io::Result<TlsConnector> {
+    let config = config(trust).map_err(io::Error::other)?;
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
 /// Speaks TLS on a connection to that host.
-pub(crate) async fn over<S>(stream: S, host: &str, trust: Trust) -> io::Result<TlsStream<S>>
+pub async fn over<S>(connector: &TlsConnector, stream: S, host: &str) -> io::Result<TlsStream<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -131,10 +137,7 @@ where
             "a certificate can't be made out to that name",
         )
     })?;
-    let config = config(trust).map_err(io::Error::other)?;
-    TlsConnector::from(Arc::new(config))
-        .connect(name, stream)
-        .await
+    connector.connect(name, stream).await
 }
 
 fn config(trust: Trust) -> Result<ClientConfig, Error> {

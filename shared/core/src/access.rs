@@ -68,7 +68,7 @@ impl Identity {
         } else {
             Err(Refusal::new(
                 Code::Forbidden,
-                "Tokens are managed by an admin on the daemon's own Unix socket: on its machine, or with --target ssh://HOST",
+                "Tokens and hooks are managed by an admin on the daemon's own Unix socket: on its machine, or with --target ssh://HOST",
             ))
         }
     }

@@ -21,6 +21,7 @@ mod dial_stdio;
 mod doctor;
 mod follow;
 mod history;
+mod hooks;
 mod ids;
 pub(crate) mod interrupts;
 mod list;
@@ -145,6 +146,8 @@ enum Command {
     Alerts(alerts::Args),
     /// Make, list and revoke the tokens that let people and programs in over TCP
     Token(token::Args),
+    /// List whom the daemon tells what becomes of jobs, and try whether that works
+    Hooks(hooks::Args),
     /// Start, stop and look at the daemon
     Daemon(daemon::Args),
     /// Show what is set, and where each setting comes from
@@ -216,6 +219,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Command::Queue(args) => block_on(done(queue::main(args, global))),
         Command::Alerts(args) => block_on(done(alerts::main(args, global))),
         Command::Token(args) => block_on(done(token::main(args, global))),
+        Command::Hooks(args) => block_on(hooks::main(args, global)),
         Command::Daemon(args) => daemon::main(args, global),
         Command::Config(args) => config::main(&args, global, matches),
         Command::Doctor(args) => block_on(doctor::main(&args, global)),

@@ -27,6 +27,9 @@ pub(crate) struct Args {
     /// Print each job as it ends, one JSON document a line
     #[arg(long)]
     json: bool,
+    /// Ring the bell when all have ended, with a notice where the terminal shows such
+    #[arg(long)]
+    notify: bool,
 }
 
 /// Waits, prints each job as it ends, and returns the largest of their codes.
@@ -37,11 +40,13 @@ pub(crate) async fn main(args: &Args, global: &Global) -> Result<ExitCode, Failu
         jobs.insert(id, rest.get(&id.to_string()).await?);
     }
     let mut worst = 0;
+    let (many, mut last) = (jobs.len(), None);
     let mut settle = |job: &View| -> Result<bool, Failure> {
         if !is_over(job) {
             return Ok(false);
         }
         worst = worst.max(code(job));
+        last = Some(format!("{} {}", job.name, job.status));
         if args.json {
             print::json(&JobAnswer { job: job.clone() })?;
         } else {
@@ -64,7 +69,19 @@ pub(crate) async fn main(args: &Args, global: &Global) -> Result<ExitCode, Failu
             }
         }
     }
+    if args.notify {
+        print::ring(&notice(many, last, worst));
+    }
     Ok(ExitCode::from(worst))
+}
+
+/// What there is to tell whoever looks elsewhere.
+fn notice(many: usize, last: Option<String>, worst: u8) -> String {
+    match last.filter(|_| many == 1) {
+        Some(said) => format!("jobtop: {said}"),
+        None if worst == 0 => format!("jobtop: all {many} jobs completed"),
+        None => format!("jobtop: {many} jobs have ended, not all of them well"),
+    }
 }
 
 /// Keeps the jobs up to date until all of them are settled.

@@ -12,6 +12,7 @@ use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
 use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
 
+use super::notice::Notices;
 use super::taskbar::Progress;
 
 /// The terminal's output.
@@ -45,10 +46,9 @@ impl Quiet {
         Write::flush(&mut self.inner)
     }
 
-    /// Rings the bell, and tells it as a notice where the terminal has such (OSC 9).
+    /// Rings the bell, and tells it as a notice where the terminal shows such.
     pub(super) fn notify(&mut self, text: &str) -> io::Result<()> {
-        let text = jobtop_core::text::clean(text);
-        write!(self.inner, "\x1b]9;{text}\x07\x07")?;
+        write!(self.inner, "{}", Notices::here().said(text))?;
         Write::flush(&mut self.inner)
     }
 

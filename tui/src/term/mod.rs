@@ -3,7 +3,7 @@
 //! [`run`] is the screen from its first to its last character. `look` decides what the terminal can show, `guard` takes
 //! and restores it, `backend` writes to it, `input` names its keys, `network` speaks with the daemon, `pace` says when a
 //! frame is due, `alarm` wakes for it, `memory` keeps what the next
-//! screen begins with, `taskbar` shows progress beside the window's title, `stage` is the loop. Decisions about jobs and keys are not made here but in [`crate::app`].
+//! screen begins with, `taskbar` shows progress beside the window's title, [`notice`] rings the bell, `stage` is the loop. Decisions about jobs and keys are not made here but in [`crate::app`].
 
 use std::io;
 
@@ -20,6 +20,7 @@ mod log_reader;
 mod look;
 mod memory;
 mod network;
+pub(crate) mod notice;
 mod pace;
 mod panics;
 mod signals;

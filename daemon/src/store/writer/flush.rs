@@ -201,7 +201,7 @@ impl Keep {
         {
             match release {
                 Release::Answer(reply, Ok(_)) if is_promise => reply.give(Err(fault.refusal())),
-                Release::Control(..) | Release::Launch(..) => {
+                Release::Control(..) | Release::Launch(..) | Release::Tell(..) => {
                     if self.held.0.len() < HELD {
                         self.held.0.push(release);
                     }

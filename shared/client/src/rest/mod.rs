@@ -19,6 +19,7 @@ use jobtop_core::proto::body::{
     QueuesAnswer,
 };
 use jobtop_core::proto::history::{AnalyticsAnswer, HistoryAnswer, HistoryWanted, StoreAnswer};
+use jobtop_core::proto::hook::{HookTested, HooksAnswer};
 use jobtop_core::proto::request::ListJobs;
 use jobtop_core::proto::status::StatusAnswer;
 use jobtop_core::proto::token::{NewToken, TokenAnswer, TokenView, TokensAnswer};
@@ -251,6 +252,17 @@ impl Rest {
         let path = format!("/api/tokens/{}/revoke", escaped(id));
         let answer: TokenAnswer = self.typed(Method::POST, &path, Bytes::new()).await?;
         Ok(answer.token)
+    }
+
+    /// `GET /api/hooks`.
+    pub async fn hooks(&self) -> Result<HooksAnswer, CallError> {
+        self.typed(Method::GET, "/api/hooks", Bytes::new()).await
+    }
+
+    /// `POST /api/hooks/NAME/test`: tells it a sample, and what came of that.
+    pub async fn test_hook(&self, name: &str) -> Result<HookTested, CallError> {
+        let path = format!("/api/hooks/{}/test", escaped(name));
+        self.typed(Method::POST, &path, Bytes::new()).await
     }
 
     /// `GET /readyz`: whether the daemon serves.

@@ -1,13 +1,14 @@
 //! Every message of the wire, once. What the words mean stands in `jobtop-protocol(7)`.
 //!
 //! [`view`] is a job as it is said; [`body`] the HTTP bodies; [`request`] what clients send over a WebSocket;
-//! [`message`] what the daemon sends; [`history`] what is asked and answered about finished jobs; [`channel`] what can be subscribed; [`stored`] a job as it is kept; [`status`] and [`alerts`] what the daemon tells of itself; [`token`] what is said about credentials; [`read`] turns
+//! [`message`] what the daemon sends; [`history`] what is asked and answered about finished jobs; [`channel`] what can be subscribed; [`stored`] a job as it is kept; [`status`] and [`alerts`] what the daemon tells of itself; [`token`] what is said about credentials; [`hook`] what is said about hooks; [`read`] turns
 //! text into any of these and names what is wrong with it.
 
 pub mod alerts;
 pub mod body;
 pub mod channel;
 pub mod history;
+pub mod hook;
 pub mod message;
 pub mod read;
 pub mod request;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 use crate::exit::Failure;
+use crate::term::notice::Notices;
 
 pub(crate) mod colour;
 pub(crate) mod table;
@@ -77,6 +78,15 @@ pub(crate) fn note(text: &str) {
 pub(crate) fn ask(text: &str) {
     let mut out = io::stderr().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Rings the bell of the terminal that stderr is, with a notice where it shows such; nothing where stderr is none.
+pub(crate) fn ring(notice: &str) {
+    let mut out = io::stderr().lock();
+    if out.is_terminal() {
+        let said = Notices::here().said(notice);
+        let _ = out.write_all(said.as_bytes()).and_then(|()| out.flush());
+    }
 }
 
 /// How many columns a table may have: those of the terminal; without one there is no limit.

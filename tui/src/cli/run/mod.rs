@@ -5,10 +5,11 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jobtop_client::Endpoint;
-use jobtop_client::reporter::{Reporter, report};
+use jobtop_client::reporter::{End, Reporter, report};
 use jobtop_core::job::control::Action;
 use jobtop_core::proto::body::NewJob;
 use jobtop_core::{JobType, UserId, text};
@@ -47,6 +48,9 @@ pub(crate) struct Args {
     /// Seconds between SIGTERM and SIGKILL when the job is cancelled
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0, env = "JOBTOP_CANCEL_GRACE", value_parser = seconds)]
     cancel_grace: f64,
+    /// Ring the bell when it has ended, with a notice where the terminal shows such
+    #[arg(long)]
+    notify: bool,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -95,9 +99,16 @@ async fn run(args: Args, endpoint: Endpoint, global: &Global) -> u8 {
         captured: false,
         in_front: true,
     });
-    let (reporter, actions) = report(endpoint.clone(), new_job(args));
+    let notify = args.notify;
+    let new = new_job(args);
+    let bell = notify.then(|| new.name.clone().unwrap_or_default());
+    let (reporter, actions) = report(endpoint.clone(), new);
     let contact = Contact::of(&reporter, global, "the command runs");
-    let beside = Beside { reporter, contact };
+    let beside = Beside {
+        reporter,
+        contact,
+        bell,
+    };
     match started {
         Ok(running) => beside.go_along(endpoint, running, actions, &program).await,
         Err(error) => {
@@ -105,6 +116,7 @@ async fn run(args: Args, endpoint: Endpoint, global: &Global) -> u8 {
             let explained = ending::explain_unstarted(&program, why, &error);
             print::note(&format!("jobtop: {}", explained.error));
             let end = attend::unstarted(explained);
+            beside.ring(&end);
             contact::farewell(beside.reporter, beside.contact, end).await;
             why.shell_code()
         }
@@ -128,9 +140,23 @@ fn new_job(args: Args) -> NewJob {
 struct Beside {
     reporter: Reporter,
     contact: Contact,
+    /// What the job is called, where its end is to be rung.
+    bell: Option<Arc<str>>,
 }
 
 impl Beside {
+    /// Rings the bell, if that is asked for. At once: the work is done, whatever becomes of the daemon.
+    fn ring(&self, end: &End) {
+        if let Some(name) = &self.bell {
+            let how = match end {
+                End::Completed => "completed",
+                End::Failed(_) => "failed",
+                End::Gone => "cancelled",
+            };
+            print::ring(&format!("jobtop: {name} {how}"));
+        }
+    }
+
     /// Reports until the command has ended; answers with its exit code.
     async fn go_along(
         mut self,
@@ -153,6 +179,7 @@ impl Beside {
             return OUR_FAILURE;
         };
         let end = attend::end_of(program, ending, running.last_lines());
+        self.ring(&end);
         contact::farewell(self.reporter, self.contact, end).await;
         jobtop_runner::die_likewise(ending);
         ending.exit.shell_code()
