@@ -537,7 +537,7 @@ fn sighup_adds_changes_and_removes_hooks_and_a_mistake_changes_nothing() {
     assert_eq!(receiver.wait_for(1)[0].what(), "failed orders");
     reloaded(
         "[hooks.chat]\non = [\"failt\"]\nurl = \"http://h/\"\n",
-        "line 2: no hook is told of \"failt\" by this version; nothing was changed. Did you mean failed?",
+        "line 2, column 7: no hook is told of \"failt\" by this version; nothing was changed. Did you mean failed?",
     );
     fail(&daemon, "more");
     assert_eq!(receiver.wait_for(2)[1].what(), "failed more");
@@ -625,7 +625,7 @@ fn a_daemon_that_runs_no_commands_refuses_hooks_that_are_some() {
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(
-        said.contains("line 2: the hook tell is a command, and this daemon runs none"),
+        said.contains("line 2, column 8: the hook tell is a command, and this daemon runs none"),
         "{said}"
     );
 }

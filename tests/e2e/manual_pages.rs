@@ -19,7 +19,7 @@ const HEADINGS: [&str; 2] = ["Sh", "Ss"];
 const WORDS: [&str; 9] = ["It", "In", "No", "Do", "At", "An", "Ad", "Me", "Es"];
 
 /// Pages of other programs.
-const SYSTEM: [&str; 9] = [
+const SYSTEM: [&str; 10] = [
     "cat 1",
     "cron 8",
     "loginctl 1",
@@ -29,6 +29,7 @@ const SYSTEM: [&str; 9] = [
     "systemd 1",
     "systemd.socket 5",
     "tee 1",
+    "tmux 1",
 ];
 
 fn pages() -> Vec<String> {

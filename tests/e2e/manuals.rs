@@ -156,7 +156,8 @@ fn the_protocol_s_page_names_every_error_code() {
 
 #[test]
 fn the_guide_says_of_every_refusal_and_every_cut_what_it_means() {
-    let source = fs::read_to_string(workspace().join("daemon/src/metrics.rs")).expect("the cuts");
+    let source =
+        fs::read_to_string(workspace().join("daemon/src/metrics/mod.rs")).expect("the cuts");
     let cuts: Vec<String> = source
         .lines()
         .skip_while(|line| !line.contains("fn word("))

@@ -282,3 +282,46 @@ fn a_pipeline_works_without_a_daemon_and_is_shown_once_there_is_one() {
         assert_complete(&only_job(&daemon));
     }
 }
+
+/// The lines between a fence of that language and its end.
+fn fenced(text: &str, language: &str) -> String {
+    let fence = format!("```{language}\n");
+    let (_, rest) = text.split_once(&fence).expect("a fence");
+    let (code, _) = rest.split_once("```").expect("its end");
+    code.to_owned()
+}
+
+#[test]
+fn the_few_lines_of_the_readme_are_a_pipeline() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = std::fs::read_to_string(readme).expect("a README");
+    for (example, language, program, file) in [
+        (Python, "python", "python3", "few.py"),
+        (Node, "js", "node", "few.mjs"),
+    ] {
+        if !example.is_here() {
+            continue;
+        }
+        let home = Home::new();
+        let daemon = home.daemon(Setup::unix());
+        let code = fenced(&readme, language);
+        let lines = code.lines().filter(|line| !line.is_empty()).count();
+        assert!(lines <= 15, "{language}: {lines} lines");
+        std::fs::write(home.work().join(file), code).expect("the script");
+        let child = home
+            .command(program)
+            .arg(file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it can be started");
+        let (code, said) = done(child);
+        assert_eq!((code, &*said), (Some(0), ""), "{language}");
+        let jobs = daemon.get("/api/jobs").json()["jobs"].clone();
+        assert_eq!(jobs.as_array().map(Vec::len), Some(1), "{jobs}");
+        let job = &jobs[0];
+        assert_eq!(job["type"], example.job_type());
+        assert_eq!((&job["status"], processed(job)), (&json!("completed"), 20));
+    }
+}

@@ -35,6 +35,17 @@ impl Subject {
         }
     }
 
+    /// The daemon with those settings.
+    pub(crate) fn daemon_with(settings: &str) -> Self {
+        let home = Home::new();
+        home.configure(settings);
+        let daemon = home.daemon(Setup::tcp());
+        Self {
+            endpoint: daemon.tcp(),
+            server: Server::Daemon(daemon, home),
+        }
+    }
+
     /// The daemon on the store in that folder.
     pub(crate) fn daemon_on(store: &Path) -> Self {
         let home = Home::new();

@@ -223,18 +223,20 @@ fn values(settings: &Settings) -> Vec<(String, Value)> {
 
 /// Without a point where there is nothing behind it.
 fn number(value: f64) -> Value {
-    let whole = value as u64;
-    if whole as f64 == value {
-        json!(whole)
-    } else {
+    if value.fract().abs() > 0.0 {
         json!(value)
+    } else {
+        json!(value as u64)
     }
 }
 
 /// The path of a webhook is a secret with many who offer one.
 fn without_secrets(name: &str, value: Value) -> Value {
-    let is_url = name.starts_with("hooks.") && name.ends_with(".url");
-    let Some(url) = value.as_str().filter(|_| is_url) else {
+    let in_table = name.strip_prefix("hooks.");
+    let is_url = in_table
+        .and_then(|name| name.rsplit_once('.'))
+        .map(|(_, last)| last == "url");
+    let Some(url) = value.as_str().filter(|_| is_url == Some(true)) else {
         return value;
     };
     let uri: Option<Uri> = url.parse().ok();

@@ -687,7 +687,7 @@ async fn alarm(alarmed: &mut Option<Alarmed>) {
     match alarmed {
         Some(alarmed) => {
             if alarmed.changes.changed().await.is_err() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
         None => std::future::pending().await,

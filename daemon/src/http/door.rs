@@ -109,16 +109,19 @@ async fn attend(client: Client, site: Arc<Site>) {
         Client::Tcp(..) => Kind::Tcp,
         Client::Unix(..) => Kind::Unix,
     });
+    // Each takes no more memory than its kind of stream needs.
     match client {
-        Client::Tcp(stream, caller, None) => connection::run(stream, caller, site).await,
+        Client::Tcp(stream, caller, None) => {
+            Box::pin(connection::run(stream, caller, site)).await;
+        }
         Client::Tcp(stream, caller, Some(tls)) => {
             if let Some(stream) = handshake(&tls, stream, &site).await {
-                connection::run(stream, caller, site).await;
+                Box::pin(connection::run(stream, caller, site)).await;
             }
         }
         Client::Unix(stream, credentials) => {
             let caller = Caller::Known(Arc::new(site.keeper.unix(credentials)));
-            connection::run(stream, caller, site).await;
+            Box::pin(connection::run(stream, caller, site)).await;
         }
     }
 }

@@ -53,6 +53,12 @@ pub(crate) async fn run(watched: Watched, alerts: Arc<Alerts>) {
     for nth in 0_u64.. {
         ticks.tick().await;
         let shared = &watched.shared;
+        let rules = Arc::clone(&watched.rules.borrow());
+        if rules.are_off() {
+            // Nothing is measured; what was wrong is over.
+            alerts.judge(Vec::new(), &rules, shared.clock.now());
+            continue;
+        }
         if nth % DISK_EACH == 0 {
             disk_used = used(&watched.data);
         }
@@ -69,7 +75,6 @@ pub(crate) async fn run(watched: Watched, alerts: Arc<Alerts>) {
             hooks: ailing(&watched.teller),
         };
         let now = shared.clock.now();
-        let rules = Arc::clone(&watched.rules.borrow());
         let readings = {
             let usual = |job: &Job| usual.of(job, now.mono);
             gauge.read(&live.1, &gauges, &usual, &rules, now)

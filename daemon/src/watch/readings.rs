@@ -121,7 +121,7 @@ struct Ended {
 }
 
 fn of_jobs(jobs: &[Arc<Job>], usual: Usual<'_>, rules: &Rules, now: Now) -> Vec<Reading> {
-    let mut waiting: BTreeMap<&Arc<str>, u64> = BTreeMap::new();
+    let mut waiting: BTreeMap<&Arc<str>, (u64, Vec<(JobId, UserId)>)> = BTreeMap::new();
     let mut ended: HashMap<&JobType, Ended> = HashMap::new();
     let mut stalled = Vec::new();
     let mut readings = Vec::new();
@@ -129,7 +129,11 @@ fn of_jobs(jobs: &[Arc<Job>], usual: Usual<'_>, rules: &Rules, now: Now) -> Vec<
     for job in jobs {
         let (spec, state) = (&job.spec, &job.state);
         match state.status {
-            Status::Pending => *waiting.entry(&spec.queue).or_default() += 1,
+            Status::Pending => {
+                let (count, waiting) = waiting.entry(&spec.queue).or_default();
+                *count += 1;
+                note(waiting, job);
+            }
             Status::Running | Status::Paused => {
                 if state.stalled_since.is_some() {
                     stalled_count += 1;
@@ -153,9 +157,10 @@ fn of_jobs(jobs: &[Arc<Job>], usual: Usual<'_>, rules: &Rules, now: Now) -> Vec<
             Status::Cancelled => {}
         }
     }
-    for (queue, count) in waiting {
+    for (queue, (count, jobs)) in waiting {
         readings.push(Reading {
             subject: Some(queue.clone()),
+            jobs,
             ..of_daemon(
                 Rule::QueueDepth,
                 count as f64,

@@ -184,6 +184,13 @@ impl Rules {
             .unwrap_or(settings.usual)
     }
 
+    /// Whether none of them judges anything.
+    #[must_use]
+    pub fn are_off(&self) -> bool {
+        let mut all = self.0.values();
+        all.all(|settings| !settings.usual.on && settings.own.values().all(|own| !own.on))
+    }
+
     /// The settings of a rule, to be changed.
     pub fn settings_mut(&mut self, rule: Rule) -> Option<&mut Settings> {
         self.0.get_mut(&rule)
