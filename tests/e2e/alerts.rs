@@ -174,7 +174,10 @@ fn what_somebody_knows_of_disturbs_nobody_and_outlives_the_daemon() {
 #[test]
 fn jobs_that_fail_and_jobs_that_are_not_heard_of() {
     let home = Home::new();
-    home.configure("lost_after = \"1h\"\n[alerts]\nfailure_rate = { above = 0.5, least = 4, types = { tame = { on = false } } }\n");
+    home.configure(
+        "lost_after = \"1h\"\n[alerts]\nstalled = { hold = \"0s\" }\n\
+         failure_rate = { above = 0.5, least = 4, types = { tame = { on = false } } }\n",
+    );
     let daemon = home.daemon(Setup::unix());
     let end = |kind: &str, verb: &str| {
         let job = id(&daemon.create(&json!({"type": kind, "userId": "ann"})));
@@ -215,12 +218,12 @@ fn jobs_that_fail_and_jobs_that_are_not_heard_of() {
 #[test]
 fn a_user_is_told_of_its_own_jobs_alone() {
     let home = Home::new();
+    home.configure("[alerts]\nqueue_depth = { above = 1 }\n");
     let daemon = home.daemon(Setup::with_tokens());
-    for user in ["ann", "bob"] {
-        daemon.create(&json!({"type": "x", "userId": user, "heartbeatSeconds": 0.1}));
-    }
-    wait::until("both of them", || {
-        (active(&daemon, "stalled")?["value"] == 2.0).then_some(())
+    let waiting = ["ann", "bob", "bob"]
+        .map(|user| id(&daemon.create(&json!({"type": "x", "status": "pending", "userId": user}))));
+    wait::until("all of them", || {
+        (active(&daemon, "queue_depth")?["value"] == 3.0).then_some(())
     });
     let told = |user: &str, role: &str| {
         let bearer = format!("Bearer {}", daemon.token(user, role));
@@ -245,8 +248,21 @@ fn a_user_is_told_of_its_own_jobs_alone() {
             told("eve", "user"),
             told("eve", "viewer")
         ),
-        (1, 0, 2)
+        (1, 0, 3)
     );
+    // What goes on without a job of hers is over for her.
+    let bearer = format!("Bearer {}", daemon.token("ann", "user"));
+    let headers = [("Authorization", bearer.as_str())];
+    let mut hers = Ws::try_connect(&daemon.tcp(), &headers).expect("let in");
+    hers.welcome();
+    hers.subscribe("alerts", &json!({"snapshot": true}));
+    let first = hers.find("what there is", |said| said["type"] == "alert");
+    assert_eq!(daemon.act(&waiting[0], "cancel").status, 200);
+    let last = hers.find("the end of it", |said| {
+        said["type"] == "alert" && !said["alert"]["endedAt"].is_null()
+    });
+    assert_eq!(last["alert"]["id"], first["alert"]["id"]);
+    assert!(active(&daemon, "queue_depth").is_some());
 }
 
 #[test]

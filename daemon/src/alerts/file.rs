@@ -1,9 +1,11 @@
 //! The alerts in a file of the data directory, a line for each that is raised, noted, muted or over. The last line of an alert counts.
 
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jobtop_core::Timestamp;
 use jobtop_core::alert::Alert;
@@ -29,18 +31,28 @@ impl Kept {
         let path = data.join(FILE);
         let text = fs::read(&path).unwrap_or_default();
         let mut known: Vec<Alert> = Vec::new();
+        let mut places: HashMap<Arc<str>, usize> = HashMap::new();
         for line in text.split(|byte| *byte == b'\n') {
             let Ok(alert) = serde_json::from_slice::<Alert>(line) else {
                 continue;
             };
-            match known.iter_mut().find(|other| other.id == alert.id) {
-                Some(other) => *other = alert,
-                None => known.push(alert),
+            match places.get(&alert.id) {
+                Some(place) => known[*place] = alert,
+                None => {
+                    places.insert(Arc::clone(&alert.id), known.len());
+                    known.push(alert);
+                }
             }
         }
         known.retain(|alert| alert.is_active() || alert.since >= oldest);
-        let surplus = known.len().saturating_sub(RECENT);
-        known.drain(..surplus);
+        // What goes on is kept, however much it is.
+        let over = known.iter().filter(|alert| !alert.is_active()).count();
+        let mut surplus = over.saturating_sub(RECENT);
+        known.retain(|alert| {
+            let goes = surplus > 0 && !alert.is_active();
+            surplus -= usize::from(goes);
+            !goes
+        });
         let mut kept = Self {
             path,
             file: None,
@@ -96,7 +108,9 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use jobtop_core::Now;
-    use jobtop_core::alert::{Reading, Rule, Rules, Watch};
+    use std::collections::HashSet;
+
+    use jobtop_core::alert::{Concerned, Reading, Rule, Rules, Watch};
 
     use super::*;
 
@@ -106,14 +120,16 @@ mod tests {
             subject: Some(format!("q{n}").into()),
             judged_as: None,
             value: 99.0,
-            jobs: Vec::new(),
+            concerned: Concerned::default(),
             message: "many wait".to_owned(),
         });
         let now = Now {
             wall: Timestamp(1_000),
             mono: 0,
         };
-        Watch::new("a", Vec::new()).judge(readings.collect(), &Rules::default(), now)
+        let mut watch = Watch::new("a", Vec::new());
+        let judged = watch.judge(readings.collect(), &HashSet::new(), &Rules::default(), now);
+        judged.raised
     }
 
     #[test]

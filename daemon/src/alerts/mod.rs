@@ -3,12 +3,12 @@
 
 mod file;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jobtop_core::access::{Identity, Role};
-use jobtop_core::alert::{Alert, Reading, Rule, Rules, Watch};
+use jobtop_core::alert::{Alert, Cause, Reading, Rule, Rules, Watch};
 use jobtop_core::job::refusal::{Code, Refusal};
 use jobtop_core::{Now, Timestamp};
 use tokio::sync::watch;
@@ -29,8 +29,14 @@ pub struct Alerts {
 #[derive(Debug)]
 struct Inner {
     watch: Watch,
-    /// Each with the number of its last change, the oldest raised first.
-    known: VecDeque<(u64, Alert)>,
+    /// By place, the oldest raised first; each with the number of its last change.
+    known: BTreeMap<u64, (u64, Alert)>,
+    /// By id.
+    places: HashMap<Arc<str>, u64>,
+    /// The place of the next one.
+    place: u64,
+    /// How many of them are over.
+    over: usize,
     count: u64,
     file: Option<file::Kept>,
 }
@@ -39,55 +45,61 @@ impl Alerts {
     /// With what was kept in that data directory, and ids of that run of the daemon's.
     pub(crate) fn open(data: &Path, epoch: u64, oldest: Timestamp) -> Self {
         let (file, kept) = file::Kept::open(data, oldest);
-        let before = kept.iter().filter(|alert| alert.is_active()).cloned();
-        let watch = Watch::new(&format!("alert_{epoch}"), before.collect());
-        let known: VecDeque<_> = kept.into_iter().map(|alert| (0, alert)).collect();
-        Self::of(watch, known, Some(file))
+        let watch = Watch::new(&format!("alert_{epoch}"), kept.clone());
+        Self::of(watch, kept, Some(file))
     }
 
     /// Without a file.
     #[must_use]
     pub fn none() -> Self {
-        Self::of(Watch::new("alert", Vec::new()), VecDeque::new(), None)
+        Self::of(Watch::new("alert", Vec::new()), Vec::new(), None)
     }
 
-    fn of(watch: Watch, known: VecDeque<(u64, Alert)>, file: Option<file::Kept>) -> Self {
+    fn of(watch: Watch, kept: Vec<Alert>, file: Option<file::Kept>) -> Self {
+        let mut inner = Inner {
+            watch,
+            known: BTreeMap::new(),
+            places: HashMap::new(),
+            place: 0,
+            over: 0,
+            count: 0,
+            file: None,
+        };
+        for alert in kept {
+            inner.put(0, alert);
+        }
+        inner.file = file;
         Self {
-            inner: Mutex::new(Inner {
-                watch,
-                known,
-                count: 0,
-                file,
-            }),
+            inner: Mutex::new(inner),
             changed: watch::Sender::new(0),
         }
     }
 
     /// Judges what was measured; gives back those that were raised just now.
-    pub(crate) fn judge(&self, readings: Vec<Reading>, rules: &Rules, now: Now) -> Vec<Alert> {
+    pub(crate) fn judge(
+        &self,
+        readings: Vec<Reading>,
+        unknown: &HashSet<Cause>,
+        rules: &Rules,
+        now: Now,
+    ) -> Vec<Alert> {
         let mut inner = self.inner();
-        let told = inner.watch.judge(readings, rules, now);
-        let mut raised = Vec::new();
-        for alert in told {
-            if inner.enter(alert.clone()) {
-                tracing::warn!(
-                    rule = alert.rule.word(),
-                    id = &*alert.id,
-                    "{}",
-                    alert.message
-                );
-                raised.push(alert);
-            } else if !alert.is_active() {
-                tracing::info!(
-                    rule = alert.rule.word(),
-                    id = &*alert.id,
-                    "over: {}",
-                    alert.message
-                );
-            }
+        let judged = inner.watch.judge(readings, unknown, rules, now);
+        for alert in &judged.raised {
+            let rule = alert.rule.word();
+            tracing::warn!(rule, id = &*alert.id, "{}", alert.message);
+            inner.enter(alert.clone());
+        }
+        for alert in judged.changed {
+            inner.enter(alert);
+        }
+        for alert in judged.over {
+            let rule = alert.rule.word();
+            tracing::info!(rule, id = &*alert.id, "over: {}", alert.message);
+            inner.enter(alert);
         }
         self.tell(&inner);
-        raised
+        judged.raised
     }
 
     /// Somebody takes note of one.
@@ -141,7 +153,7 @@ impl Alerts {
     /// Those that somebody may see, the newest first, active ones before those that are over.
     pub(crate) fn list(&self, who: &Identity) -> Vec<Alert> {
         let inner = self.inner();
-        let all = inner.known.iter().rev().map(|(_, alert)| alert);
+        let all = inner.known.values().rev().map(|(_, alert)| alert);
         let seen = |active: bool| {
             all.clone()
                 .filter(move |alert| alert.is_active() == active)
@@ -150,16 +162,17 @@ impl Alerts {
         seen(true).chain(seen(false)).collect()
     }
 
-    /// Those that changed after that number and somebody may see, in the order of their changes, and the number of the last change.
-    pub(crate) fn since(&self, number: u64, who: &Identity) -> (Vec<Alert>, u64) {
+    /// Those that changed after that number, in the order of their changes, and the number of the last change. Of one that somebody may
+    /// not see there is the id alone: its own jobs may have been among those concerned, and are no more.
+    pub(crate) fn since(&self, number: u64, who: &Identity) -> (Vec<Result<Alert, Arc<str>>>, u64) {
         let inner = self.inner();
-        let mut changed: Vec<&(u64, Alert)> = (inner.known.iter())
+        let mut changed: Vec<&(u64, Alert)> = (inner.known.values())
             .filter(|(at, _)| *at > number)
             .collect();
         changed.sort_by_key(|(at, _)| *at);
         let seen = changed
             .into_iter()
-            .filter_map(|(_, alert)| seen_by(alert, who));
+            .map(|(_, alert)| seen_by(alert, who).ok_or_else(|| Arc::clone(&alert.id)));
         (seen.collect(), inner.count)
     }
 
@@ -171,7 +184,10 @@ impl Alerts {
     /// How many are active and known to nobody.
     pub(crate) fn disturbing(&self, now: Timestamp) -> u64 {
         let inner = self.inner();
-        let disturbing = inner.known.iter().filter(|(_, alert)| alert.disturbs(now));
+        let disturbing = inner
+            .known
+            .values()
+            .filter(|(_, alert)| alert.disturbs(now));
         disturbing.count() as u64
     }
 
@@ -179,7 +195,7 @@ impl Alerts {
     pub(crate) fn by_rule(&self) -> Vec<(Rule, u64)> {
         let inner = self.inner();
         let active = |rule: Rule| {
-            let known = inner.known.iter().map(|(_, alert)| alert);
+            let known = inner.known.values().map(|(_, alert)| alert);
             known
                 .filter(|alert| alert.rule == rule && alert.is_active())
                 .count() as u64
@@ -204,16 +220,11 @@ impl Alerts {
 }
 
 impl Inner {
-    /// Takes an alert over as it is now; whether it is a new one.
-    fn enter(&mut self, alert: Alert) -> bool {
+    /// Takes an alert over as it is now.
+    fn enter(&mut self, alert: Alert) {
         self.count += 1;
-        let number = self.count;
-        let before = self
-            .known
-            .iter()
-            .position(|(_, known)| known.id == alert.id);
-        let is_news = before.is_none_or(|at| {
-            let known = &self.known[at].1;
+        let before = self.places.get(&alert.id).map(|at| &self.known[at].1);
+        let is_news = before.is_none_or(|known| {
             (known.ended_at, &known.acknowledged_by, known.muted_until)
                 != (alert.ended_at, &alert.acknowledged_by, alert.muted_until)
         });
@@ -221,15 +232,33 @@ impl Inner {
         if is_news && let Some(file) = &mut self.file {
             file.write(&alert);
         }
-        match before {
-            Some(at) => self.known[at] = (number, alert),
-            None => self.known.push_back((number, alert)),
+        self.put(self.count, alert);
+        // What goes on is never forgotten.
+        while self.over > RECENT {
+            let mut known = self.known.iter();
+            let Some((&place, _)) = known.find(|(_, (_, alert))| !alert.is_active()) else {
+                break;
+            };
+            if let Some((_, alert)) = self.known.remove(&place) {
+                self.places.remove(&alert.id);
+            }
+            self.over -= 1;
         }
-        while self.known.len() > RECENT {
-            let over = self.known.iter().position(|(_, alert)| !alert.is_active());
-            self.known.remove(over.unwrap_or(0));
+    }
+
+    fn put(&mut self, number: u64, alert: Alert) {
+        let place = match self.places.get(&alert.id) {
+            Some(place) => *place,
+            None => {
+                self.place += 1;
+                self.places.insert(Arc::clone(&alert.id), self.place);
+                self.place
+            }
+        };
+        self.over += usize::from(!alert.is_active());
+        if let Some((_, before)) = self.known.insert(place, (number, alert)) {
+            self.over -= usize::from(!before.is_active());
         }
-        before.is_none()
     }
 }
 
@@ -237,11 +266,16 @@ impl Inner {
 fn seen_by(alert: &Alert, who: &Identity) -> Option<Alert> {
     let mut seen = alert.clone();
     if who.role == Role::User {
-        let own = |at: &usize| alert.owners.get(*at).is_some_and(|owner| who.sees(owner));
-        let jobs = (0..alert.jobs.len()).filter(own);
-        seen.jobs = jobs.map(|at| alert.jobs[at]).collect();
-        if seen.jobs.is_empty() {
-            return None;
+        let own = alert.owners.get(&who.user)?;
+        seen.jobs.clone_from(&own.jobs);
+        // How many wait in a queue everybody may know; what became of others' jobs not.
+        if alert.rule == Rule::FailureRate {
+            let kind = alert.subject.as_deref().unwrap_or_default();
+            let failed = match own.count {
+                1 => format!("A {kind} job of yours failed"),
+                count => format!("{count} {kind} jobs of yours failed"),
+            };
+            seen.message = format!("{failed}: too many jobs of that type do").into();
         }
     }
     seen.owners.clear();
@@ -250,7 +284,7 @@ fn seen_by(alert: &Alert, who: &Identity) -> Option<Alert> {
 
 #[cfg(test)]
 mod tests {
-    use jobtop_core::alert::Rule;
+    use jobtop_core::alert::{Concerned, MOST, Rule};
     use jobtop_core::{JobId, UserId};
 
     use super::*;
@@ -273,25 +307,39 @@ mod tests {
         }
     }
 
-    fn stalled(jobs: &[(u128, &str)]) -> Vec<Reading> {
+    fn waiting(jobs: &[(u128, &str)]) -> Vec<Reading> {
+        let mut concerned = Concerned::default();
+        for (id, owner) in jobs {
+            concerned.add(JobId(*id), &UserId::new(owner).unwrap());
+        }
         vec![Reading {
-            rule: Rule::Stalled,
+            rule: Rule::QueueDepth,
             subject: None,
             judged_as: None,
             value: jobs.len() as f64,
-            jobs: jobs
-                .iter()
-                .map(|(id, owner)| (JobId(*id), UserId::new(owner).unwrap()))
-                .collect(),
-            message: "nothing is heard of jobs".to_owned(),
+            concerned,
+            message: "jobs wait".to_owned(),
         }]
+    }
+
+    /// One job that waits is one too many.
+    fn strict() -> Rules {
+        let mut rules = Rules::default();
+        let settings = rules.settings_mut(Rule::QueueDepth).unwrap();
+        settings.usual = settings.usual.above(0.0);
+        rules
     }
 
     #[test]
     fn a_user_sees_what_concerns_its_own_jobs() {
         let alerts = Alerts::none();
-        let rules = Rules::default();
-        let raised = alerts.judge(stalled(&[(1, "ann"), (2, "bob")]), &rules, now(0));
+        let rules = strict();
+        let raised = alerts.judge(
+            waiting(&[(1, "ann"), (2, "bob")]),
+            &HashSet::new(),
+            &rules,
+            now(0),
+        );
         assert_eq!(raised.len(), 1);
         let jobs = |name: &str, role| -> Vec<Vec<JobId>> {
             let list = alerts.list(&who(name, role));
@@ -306,16 +354,16 @@ mod tests {
     #[test]
     fn changes_are_told_once_and_in_order() {
         let alerts = Alerts::none();
-        let rules = Rules::default();
+        let rules = strict();
         let admin = who("root", Role::Admin);
         let changes = alerts.changes();
-        alerts.judge(stalled(&[(1, "ann")]), &rules, now(0));
+        alerts.judge(waiting(&[(1, "ann")]), &HashSet::new(), &rules, now(0));
         assert!(changes.has_changed().unwrap());
         let (first, number) = alerts.since(0, &admin);
         assert_eq!(first.len(), 1);
-        alerts.judge(stalled(&[(1, "ann")]), &rules, now(1));
+        alerts.judge(waiting(&[(1, "ann")]), &HashSet::new(), &rules, now(1));
         assert_eq!(alerts.since(number, &admin), (Vec::new(), number));
-        let id = first[0].id.clone();
+        let id = first[0].clone().unwrap().id;
         assert_eq!(
             alerts
                 .acknowledge(&id, &who("ann", Role::User))
@@ -327,7 +375,10 @@ mod tests {
         alerts.acknowledge(&id, &admin).unwrap();
         assert_eq!(alerts.disturbing(Timestamp(2)), 0);
         let (told, _) = alerts.since(number, &admin);
-        assert_eq!(told[0].acknowledged_by, Some(admin.user.clone()));
+        assert_eq!(
+            told[0].clone().unwrap().acknowledged_by,
+            Some(admin.user.clone())
+        );
         for seconds in [0, u64::MAX] {
             let refused = alerts.mute(&id, &admin, seconds, Timestamp(0)).unwrap_err();
             assert_eq!(refused.code, Code::Invalid);
@@ -336,5 +387,62 @@ mod tests {
             alerts.acknowledge("alert_9", &admin).unwrap_err().code,
             Code::NotFound
         );
+    }
+
+    #[test]
+    fn what_goes_on_is_never_forgotten_and_never_raised_twice() {
+        let alerts = Alerts::none();
+        let rules = strict();
+        let readings = |value: f64| -> Vec<Reading> {
+            // More than are remembered once they are over.
+            let of_rules = [
+                Rule::QueueDepth,
+                Rule::Hooks,
+                Rule::Store,
+                Rule::Overdue,
+                Rule::FailureRate,
+                Rule::Disk,
+            ];
+            let each = |rule| (0..MOST).map(move |n| (rule, n));
+            let all = of_rules.into_iter().flat_map(each);
+            all.map(|(rule, n)| Reading {
+                rule,
+                subject: Some(format!("s{n}").into()),
+                value,
+                ..waiting(&[]).remove(0)
+            })
+            .collect()
+        };
+        let none = HashSet::new();
+        let first = alerts.judge(readings(5.0), &none, &rules, now(0)).len();
+        assert!(first > RECENT, "{first}");
+        for ms in 1..5 {
+            let value = 5.0 + ms as f64;
+            assert_eq!(alerts.judge(readings(value), &none, &rules, now(ms)), []);
+        }
+        let admin = who("root", Role::Admin);
+        assert_eq!(alerts.list(&admin).len(), first);
+        let (changed, _) = alerts.since(0, &admin);
+        assert_eq!(changed.len(), first);
+        // Over and over again: those that are over are bounded.
+        for round in 0..4 {
+            let at = 100_000 * (round + 1);
+            alerts.judge(Vec::new(), &none, &rules, now(at));
+            alerts.judge(Vec::new(), &none, &rules, now(at + 20_000));
+            alerts.judge(readings(5.0), &none, &rules, now(at + 30_000));
+        }
+        assert_eq!(alerts.list(&admin).len(), first + RECENT);
+    }
+
+    #[test]
+    fn what_is_none_of_a_user_s_any_more_is_told_without_what_it_is() {
+        let alerts = Alerts::none();
+        let (rules, none) = (strict(), HashSet::new());
+        let ann = who("ann", Role::User);
+        alerts.judge(waiting(&[(1, "ann"), (2, "bob")]), &none, &rules, now(0));
+        let (told, number) = alerts.since(0, &ann);
+        let id = told[0].clone().unwrap().id;
+        alerts.judge(waiting(&[(2, "bob")]), &none, &rules, now(1));
+        assert_eq!(alerts.since(number, &ann).0, [Err(id)]);
     }
 }

@@ -1,12 +1,15 @@
 //! The writing half of a session. Whenever the socket is free it sends what is newest after its cursor: that is the
 //! live feed, the conflation of a slow client and the catch-up after a cut, in one mechanism.
 
+use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{Sink, SinkExt};
+use jobtop_core::Timestamp;
 use jobtop_core::access::Identity;
+use jobtop_core::alert::Alert;
 use jobtop_core::job::refusal::{Code, Refusal};
 use jobtop_core::proto::PROTOCOL;
 use jobtop_core::proto::body::{AcceptAnswer, ActBody, JobAnswer, QueueAnswer, QueuesAnswer};
@@ -112,7 +115,31 @@ struct Alarmed {
     who: Identity,
     /// Changes up to this number have been told.
     told: u64,
+    /// Those that are active by what was told.
+    active: HashMap<Arc<str>, Alert>,
     changes: watch::Receiver<u64>,
+}
+
+impl Alarmed {
+    /// One that has changed, as it is told; `None` where there is nothing to tell.
+    fn tells(&mut self, changed: Result<Alert, Arc<str>>, now: Timestamp) -> Option<Alert> {
+        match changed {
+            Ok(alert) => {
+                if alert.is_active() {
+                    self.active.insert(Arc::clone(&alert.id), alert.clone());
+                } else {
+                    self.active.remove(&alert.id);
+                }
+                Some(alert)
+            }
+            // None of the jobs that it is about is this user's any more: for this user it is over.
+            Err(id) => {
+                let mut alert = self.active.remove(&id)?;
+                alert.ended_at = Some(now);
+                Some(alert)
+            }
+        }
+    }
 }
 
 /// What woke the writer.
@@ -345,11 +372,15 @@ impl Writer {
         };
         let (alerts, number) = self.shared.alerts.since(alarmed.told, &alarmed.who);
         alarmed.told = number;
-        for alert in &alerts {
+        let now = self.shared.clock.now().wall;
+        for changed in alerts {
+            let Some(alert) = alarmed.tells(changed, now) else {
+                continue;
+            };
             let said = Said::Alert {
                 channel: alarmed.channel.name(),
-                alert,
-                timestamp: self.shared.clock.now().wall,
+                alert: &alert,
+                timestamp: now,
             };
             say(sink, said.encode()).await?;
         }
@@ -605,28 +636,28 @@ impl Writer {
         let changes = self.shared.alerts.changes();
         // What changes from here on is told by its number.
         let (_, told) = self.shared.alerts.since(u64::MAX, who);
-        self.alerts = Some(Alarmed {
+        let mut alarmed = Alarmed {
             channel: channel.clone(),
             who: who.clone(),
             told,
+            active: HashMap::new(),
             changes,
-        });
+        };
         if snapshot {
-            for alert in self
-                .shared
-                .alerts
-                .list(who)
-                .iter()
-                .filter(|alert| alert.is_active())
-            {
+            let now = self.shared.clock.now().wall;
+            let mut active = self.shared.alerts.list(who);
+            active.retain(Alert::is_active);
+            for alert in active {
                 let said = Said::Alert {
                     channel: channel.name(),
-                    alert,
-                    timestamp: self.shared.clock.now().wall,
+                    alert: &alert,
+                    timestamp: now,
                 };
                 say(sink, said.encode()).await?;
+                alarmed.tells(Ok(alert), now);
             }
         }
+        self.alerts = Some(alarmed);
         Ok(())
     }
 

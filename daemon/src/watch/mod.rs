@@ -3,6 +3,7 @@
 mod readings;
 mod usual;
 
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::alerts::Alerts;
 use crate::engine::outcome::StoreHealth;
 use crate::feed::session::Shared;
 use crate::notify::{Occurrence, Teller};
-use readings::{Gauge, Gauges};
+use readings::{Gauge, Gauges, Read};
 use usual::Usual;
 
 /// How often.
@@ -56,7 +57,7 @@ pub(crate) async fn run(watched: Watched, alerts: Arc<Alerts>) {
         let rules = Arc::clone(&watched.rules.borrow());
         if rules.are_off() {
             // Nothing is measured; what was wrong is over.
-            alerts.judge(Vec::new(), &rules, shared.clock.now());
+            alerts.judge(Vec::new(), &HashSet::new(), &rules, shared.clock.now());
             continue;
         }
         if nth % DISK_EACH == 0 {
@@ -75,14 +76,14 @@ pub(crate) async fn run(watched: Watched, alerts: Arc<Alerts>) {
             hooks: ailing(&watched.teller),
         };
         let now = shared.clock.now();
-        let readings = {
+        let Read { readings, unknown } = {
             let usual = |job: &Job| usual.of(job, now.mono);
             gauge.read(&live.1, &gauges, &usual, &rules, now)
         };
-        for alert in alerts.judge(readings, &rules, now) {
+        for alert in alerts.judge(readings, &unknown, &rules, now) {
             // Hooks are told of all jobs, but not whose they are: a filter asks that.
             let said = Alert {
-                owners: Vec::new(),
+                owners: BTreeMap::new(),
                 ..alert
             };
             if said.disturbs(now.wall)

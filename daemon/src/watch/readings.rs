@@ -1,10 +1,12 @@
 //! What is measured of the live set and the daemon, as the rules judge it. Pure.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use jobtop_core::alert::{JOBS, Reading, Rule, Rules};
+use jobtop_core::alert::{Cause, Concerned, Reading, Rule, Rules};
 use jobtop_core::{Job, JobId, JobType, Now, Status, UserId};
+
+use super::usual::Known;
 
 /// What is read off the daemon itself.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +28,16 @@ pub(crate) struct Gauges {
 pub(crate) struct Gauge {
     connections: Counter,
     updates: Counter,
+    endings: Endings,
+}
+
+/// What was read.
+#[derive(Debug, Default)]
+pub(crate) struct Read {
+    /// What was measured.
+    pub(crate) readings: Vec<Reading>,
+    /// Of which nobody knows yet.
+    pub(crate) unknown: HashSet<Cause>,
 }
 
 /// A count that only grows, over a window.
@@ -46,8 +58,8 @@ impl Counter {
     }
 }
 
-/// How long a job usually takes, in milliseconds of active time, if it is known.
-pub(crate) type Usual<'a> = &'a dyn Fn(&Job) -> Option<u64>;
+/// How long a job usually takes, in milliseconds of active time.
+pub(crate) type Usual<'a> = &'a dyn Fn(&Job) -> Known;
 
 impl Gauge {
     /// Reads everything.
@@ -58,8 +70,11 @@ impl Gauge {
         usual: Usual<'_>,
         rules: &Rules,
         now: Now,
-    ) -> Vec<Reading> {
-        let mut readings = of_jobs(jobs, usual, rules, now);
+    ) -> Read {
+        let mut read = of_jobs(jobs, usual, rules, now);
+        self.endings.look(jobs, rules, now);
+        read.readings.extend(self.endings.read(rules, now));
+        let readings = &mut read.readings;
         let setting = rules.of(Rule::ConnectionFailures, None);
         let failed =
             (self.connections).grown(gauges.failed_connections, setting.within_ms, now.mono);
@@ -82,6 +97,8 @@ impl Gauge {
             ),
         ));
         if let Some(used) = gauges.disk_used {
+            // As fine as it is said.
+            let used = (used * 1_000.0).round() / 1_000.0;
             readings.push(of_daemon(
                 Rule::Disk,
                 used,
@@ -97,7 +114,7 @@ impl Gauge {
                 ..of_daemon(Rule::Hooks, 1.0, format!("The hook {name} fails: {why}"))
             });
         }
-        readings
+        read
     }
 }
 
@@ -107,60 +124,147 @@ fn of_daemon(rule: Rule, value: f64, message: String) -> Reading {
         subject: None,
         judged_as: None,
         value,
-        jobs: Vec::new(),
+        concerned: Concerned::default(),
         message,
     }
 }
 
-/// What has been counted of the jobs of a type.
-#[derive(Default)]
-struct Ended {
-    failed: u64,
-    all: u64,
-    jobs: Vec<(JobId, UserId)>,
+/// How jobs ended within the time that their type's rule looks at: counted when they end, as the live set forgets them earlier.
+#[derive(Debug, Default)]
+struct Endings {
+    types: HashMap<JobType, OfType>,
+    /// Those of the live set that have been counted.
+    counted: HashSet<JobId>,
 }
 
-fn of_jobs(jobs: &[Arc<Job>], usual: Usual<'_>, rules: &Rules, now: Now) -> Vec<Reading> {
-    let mut waiting: BTreeMap<&Arc<str>, (u64, Vec<(JobId, UserId)>)> = BTreeMap::new();
-    let mut ended: HashMap<&JobType, Ended> = HashMap::new();
-    let mut stalled = Vec::new();
-    let mut readings = Vec::new();
-    let mut stalled_count = 0_u64;
+/// Endings of jobs of a type.
+#[derive(Debug, Default)]
+struct OfType {
+    /// When, in order.
+    all: VecDeque<i64>,
+    /// The failed ones.
+    failed: VecDeque<(i64, JobId, UserId)>,
+}
+
+impl Endings {
+    /// Counts those that are new.
+    fn look(&mut self, jobs: &[Arc<Job>], rules: &Rules, now: Now) {
+        let before = std::mem::take(&mut self.counted);
+        for job in jobs {
+            let (spec, state) = (&job.spec, &job.state);
+            if !matches!(state.status, Status::Completed | Status::Failed) {
+                continue;
+            }
+            self.counted.insert(job.id());
+            let at = state.finished_at.unwrap_or(spec.created_at);
+            let within = rules
+                .of(Rule::FailureRate, Some(spec.job_type.as_str()))
+                .within_ms;
+            if before.contains(&job.id()) || now.wall.ms_since(at) >= within {
+                continue;
+            }
+            if !self.types.contains_key(&spec.job_type) {
+                self.types.insert(spec.job_type.clone(), OfType::default());
+            }
+            if let Some(of_type) = self.types.get_mut(&spec.job_type) {
+                put(&mut of_type.all, at.0, |at| *at);
+                if state.status == Status::Failed {
+                    let failed = (at.0, job.id(), spec.user.clone());
+                    put(&mut of_type.failed, failed, |(at, ..)| *at);
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, rules: &Rules, now: Now) -> Vec<Reading> {
+        let mut readings = Vec::new();
+        self.types.retain(|job_type, of_type| {
+            let setting = rules.of(Rule::FailureRate, Some(job_type.as_str()));
+            let within = i64::try_from(setting.within_ms).unwrap_or(i64::MAX);
+            let oldest = now.wall.0.saturating_sub(within);
+            let all = &mut of_type.all;
+            while all.front().is_some_and(|at| *at <= oldest) {
+                all.pop_front();
+            }
+            let failed = &mut of_type.failed;
+            while failed.front().is_some_and(|(at, ..)| *at <= oldest) {
+                failed.pop_front();
+            }
+            if all.len() as u64 >= setting.least.max(1) {
+                readings.push(of_type.reading(job_type, setting.within_ms, setting.clear));
+            }
+            !of_type.all.is_empty()
+        });
+        readings
+    }
+}
+
+/// So many endings of a type are remembered.
+const ENDINGS: usize = 20_000;
+
+/// Puts one in its place by time, mostly the last.
+fn put<T>(all: &mut VecDeque<T>, one: T, at: impl Fn(&T) -> i64) {
+    let place = all.partition_point(|other| at(other) <= at(&one));
+    all.insert(place, one);
+    if all.len() > ENDINGS {
+        all.pop_front();
+    }
+}
+
+impl OfType {
+    fn reading(&self, job_type: &JobType, within_ms: u64, clear: f64) -> Reading {
+        let (failed, all) = (self.failed.len(), self.all.len());
+        let rate = failed as f64 / all as f64;
+        let mut concerned = Concerned::default();
+        if rate > clear {
+            // The latest say the most.
+            for (_, job, owner) in self.failed.iter().rev() {
+                concerned.add(*job, owner);
+            }
+        }
+        let within = in_words(within_ms);
+        Reading {
+            rule: Rule::FailureRate,
+            subject: Some(job_type.as_str().into()),
+            judged_as: None,
+            value: rate,
+            concerned,
+            message: format!(
+                "{failed} of {all} {job_type} jobs failed within {within} ({:.1} %)",
+                rate * 100.0
+            ),
+        }
+    }
+}
+
+fn of_jobs(jobs: &[Arc<Job>], usual: Usual<'_>, rules: &Rules, now: Now) -> Read {
+    let mut waiting: BTreeMap<&Arc<str>, (u64, Concerned)> = BTreeMap::new();
+    let mut silent: BTreeMap<&UserId, (u64, Concerned)> = BTreeMap::new();
+    let mut read = Read::default();
     for job in jobs {
         let (spec, state) = (&job.spec, &job.state);
         match state.status {
             Status::Pending => {
-                let (count, waiting) = waiting.entry(&spec.queue).or_default();
+                let (count, concerned) = waiting.entry(&spec.queue).or_default();
                 *count += 1;
-                note(waiting, job);
+                concerned.add(job.id(), &spec.user);
             }
             Status::Running | Status::Paused => {
                 if state.stalled_since.is_some() {
-                    stalled_count += 1;
-                    note(&mut stalled, job);
+                    let (count, concerned) = silent.entry(&spec.user).or_default();
+                    *count += 1;
+                    concerned.add(job.id(), &spec.user);
                 } else if state.status == Status::Running {
-                    readings.extend(overdue(job, usual, rules, now));
+                    overdue(job, usual, rules, now, &mut read);
                 }
             }
-            Status::Completed | Status::Failed => {
-                let setting = rules.of(Rule::FailureRate, Some(spec.job_type.as_str()));
-                let at = state.finished_at.unwrap_or(spec.created_at);
-                if now.wall.ms_since(at) < setting.within_ms {
-                    let ended = ended.entry(&spec.job_type).or_default();
-                    ended.all += 1;
-                    if state.status == Status::Failed {
-                        ended.failed += 1;
-                        note(&mut ended.jobs, job);
-                    }
-                }
-            }
-            Status::Cancelled => {}
+            Status::Completed | Status::Failed | Status::Cancelled => {}
         }
     }
-    for (queue, (count, jobs)) in waiting {
-        readings.push(Reading {
+    for (queue, (count, concerned)) in waiting {
+        read.readings.push(Reading {
             subject: Some(queue.clone()),
-            jobs,
+            concerned,
             ..of_daemon(
                 Rule::QueueDepth,
                 count as f64,
@@ -171,70 +275,56 @@ fn of_jobs(jobs: &[Arc<Job>], usual: Usual<'_>, rules: &Rules, now: Now) -> Vec<
             )
         });
     }
-    for (job_type, Ended { failed, all, jobs }) in ended {
-        let setting = rules.of(Rule::FailureRate, Some(job_type.as_str()));
-        if all < setting.least.max(1) {
-            continue;
-        }
-        let rate = failed as f64 / all as f64;
-        let within = in_words(setting.within_ms);
-        readings.push(Reading {
-            rule: Rule::FailureRate,
-            subject: Some(job_type.as_str().into()),
-            judged_as: None,
-            value: rate,
-            jobs,
-            message: format!(
-                "{failed} of {all} {job_type} jobs failed within {within} ({:.1} %)",
-                rate * 100.0
-            ),
+    for (user, (count, concerned)) in silent {
+        read.readings.push(Reading {
+            subject: Some(user.as_str().into()),
+            concerned,
+            ..of_daemon(
+                Rule::Stalled,
+                count as f64,
+                match count {
+                    1 => format!("Nothing is heard of a job of {user}"),
+                    count => format!("Nothing is heard of {count} jobs of {user}"),
+                },
+            )
         });
     }
-    if stalled_count > 0 {
-        let message = match stalled_count {
-            1 => "Nothing is heard of a job".to_owned(),
-            count => format!("Nothing is heard of {count} jobs"),
-        };
-        readings.push(Reading {
-            rule: Rule::Stalled,
-            subject: None,
-            judged_as: None,
-            value: stalled_count as f64,
-            jobs: stalled,
-            message,
-        });
-    }
-    readings
+    read
 }
 
 /// A job that takes far longer than it usually does.
-fn overdue(job: &Job, usual: Usual<'_>, rules: &Rules, now: Now) -> Option<Reading> {
+fn overdue(job: &Job, usual: Usual<'_>, rules: &Rules, now: Now, read: &mut Read) {
     let setting = rules.of(Rule::Overdue, Some(job.spec.job_type.as_str()));
     let active = job.state.stopwatch.active_ms(now.mono);
     if !setting.on || active < setting.within_ms {
-        return None;
+        return;
     }
-    let usual = usual(job)?.max(1);
-    let times = active as f64 / usual as f64;
+    let subject: Arc<str> = job.id().to_string().into();
+    let usual = match usual(job) {
+        Known::Usually(usual) => usual.max(1),
+        Known::TooFewRuns => return,
+        Known::NotYet => {
+            read.unknown.insert((Rule::Overdue, Some(subject)));
+            return;
+        }
+    };
+    // As fine as it is said.
+    let times = (active as f64 / usual as f64 * 10.0).floor() / 10.0;
     let name = jobtop_core::text::clean_within(&job.spec.name, 60);
-    Some(Reading {
+    let mut concerned = Concerned::default();
+    concerned.add(job.id(), &job.spec.user);
+    read.readings.push(Reading {
         rule: Rule::Overdue,
-        subject: Some(job.id().to_string().into()),
+        subject: Some(subject),
         judged_as: Some(job.spec.job_type.as_str().into()),
         value: times,
-        jobs: vec![(job.id(), job.spec.user.clone())],
+        concerned,
         message: format!(
             "{name} has been at work for {}, and usually takes {}",
             in_words(active),
             in_words(usual)
         ),
-    })
-}
-
-fn note(jobs: &mut Vec<(JobId, UserId)>, job: &Job) {
-    if jobs.len() < JOBS {
-        jobs.push((job.id(), job.spec.user.clone()));
-    }
+    });
 }
 
 /// A length of time, roughly.
@@ -249,6 +339,11 @@ fn in_words(ms: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jobtop_core::Timestamp;
+    use jobtop_core::job::failure::Failure;
+    use jobtop_core::policy::Limits;
+    use jobtop_core::proto::body::NewJob;
+
     use super::*;
 
     #[test]
@@ -277,5 +372,67 @@ mod tests {
         ] {
             assert_eq!(in_words(ms), words);
         }
+    }
+
+    fn ended(n: u128, kind: &str, at: i64, failed: bool) -> Arc<Job> {
+        let then = Now {
+            wall: Timestamp(at),
+            mono: at.cast_unsigned(),
+        };
+        let new = NewJob::of(JobType::new(kind).unwrap());
+        let user = UserId::new("ann").unwrap();
+        let id = JobId::new(then.wall, n);
+        let made = (&Limits::default(), then);
+        let mut job = crate::engine::create::build(id, user, new, None, made).unwrap();
+        if failed {
+            let failure = Failure {
+                code: "x".into(),
+                message: "it broke".into(),
+                step: None,
+                exit_code: None,
+                signal: None,
+                suggestion: None,
+                last_lines: None,
+            };
+            job.fail(failure, then).unwrap();
+        } else {
+            job.complete(then).unwrap();
+        }
+        Arc::new(job)
+    }
+
+    /// What is said of a type at that time, after such a live set.
+    fn rate(endings: &mut Endings, live: &[Arc<Job>], at: u64, kind: &str) -> Option<(f64, u64)> {
+        let (rules, now) = (
+            Rules::default(),
+            Now {
+                wall: Timestamp(at.cast_signed()),
+                mono: at,
+            },
+        );
+        endings.look(live, &rules, now);
+        let readings = endings.read(&rules, now);
+        let of_kind = readings
+            .into_iter()
+            .find(|one| one.subject.as_deref() == Some(kind))?;
+        let owners = of_kind.concerned.owners.values();
+        Some((of_kind.value, owners.map(|own| own.count).sum()))
+    }
+
+    #[test]
+    fn endings_count_for_the_whole_window_although_the_live_set_forgets_them() {
+        let mut endings = Endings::default();
+        let rare: Vec<_> = (0..12).map(|n| ended(n, "rare", 1_000, true)).collect();
+        assert_eq!(rate(&mut endings, &rare, 2_000, "rare"), Some((1.0, 12)));
+        assert_eq!(rate(&mut endings, &rare, 2_500, "rare"), Some((1.0, 12)));
+        // Others have taken their places.
+        let busy: Vec<_> = (20..60).map(|n| ended(n, "busy", 3_000, false)).collect();
+        assert_eq!(rate(&mut endings, &busy, 4_000, "rare"), Some((1.0, 12)));
+        assert_eq!(rate(&mut endings, &busy, 4_500, "busy"), Some((0.0, 0)));
+        assert_eq!(rate(&mut endings, &busy, 900_999, "rare"), Some((1.0, 12)));
+        assert_eq!(rate(&mut endings, &busy, 901_000, "rare"), None);
+        assert!(rate(&mut endings, &[], 902_999, "busy").is_some());
+        assert_eq!(rate(&mut endings, &[], 903_000, "busy"), None);
+        assert!(endings.types.is_empty());
     }
 }

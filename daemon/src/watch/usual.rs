@@ -1,8 +1,8 @@
-//! How long jobs usually take: the median of the latest completed ones of the same user, type and name. Looked up one at a time, and
-//! remembered for a while.
+//! How long jobs usually take: the median of the latest completed ones of the same user, type and name. Looked up a few at a
+//! time, and remembered for a while.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use jobtop_core::access::{Identity, Role};
@@ -17,7 +17,11 @@ const RUNS: usize = 15;
 /// Names that contain this one are found too; of so many jobs the same ones are picked.
 const LOOKED_AT: u64 = 100;
 /// What was found is believed for so long, in milliseconds.
-const BELIEVED_MS: u64 = 600_000;
+const BELIEVED_MS: u64 = 3_600_000;
+/// So many are looked up at a time: whoever searches the history is not to feel it.
+const AT_A_TIME: usize = 4;
+/// So many wait to be looked up.
+const WANTED: usize = 64;
 /// At most so many are remembered.
 const REMEMBERED: usize = 10_000;
 
@@ -45,34 +49,51 @@ pub(super) struct Usual {
     /// In milliseconds, with when it was found; `None` where too few runs are known.
     known: HashMap<Work, (u64, Option<u64>)>,
     /// Asked for and not known.
-    wanted: RefCell<Option<Work>>,
+    wanted: RefCell<VecDeque<Work>>,
+}
+
+/// What is known of how long such a job usually takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Known {
+    /// So many milliseconds of active time.
+    Usually(u64),
+    /// Nothing can be said.
+    TooFewRuns,
+    /// It has not been looked up yet.
+    NotYet,
 }
 
 impl Usual {
     /// The usual duration of such a job; what is not known is noted as wanted.
-    pub(super) fn of(&self, job: &Job, mono: u64) -> Option<u64> {
+    pub(super) fn of(&self, job: &Job, mono: u64) -> Known {
         let work = Work::of(job);
-        match self.known.get(&work) {
-            Some((found, usual)) if mono.saturating_sub(*found) < BELIEVED_MS => *usual,
-            stale => {
-                let usual = stale.and_then(|(_, usual)| *usual);
-                *self.wanted.borrow_mut() = Some(work);
-                usual
+        let known = self.known.get(&work);
+        if known.is_none_or(|(found, _)| mono.saturating_sub(*found) >= BELIEVED_MS) {
+            let mut wanted = self.wanted.borrow_mut();
+            if wanted.len() < WANTED && !wanted.contains(&work) {
+                wanted.push_back(work);
             }
+        }
+        match known {
+            Some((_, Some(usual))) => Known::Usually(*usual),
+            Some((_, None)) => Known::TooFewRuns,
+            None => Known::NotYet,
         }
     }
 
-    /// Looks one up that is wanted; `least` runs must be known.
+    /// Looks some up that are wanted; `least` runs must be known.
     pub(super) async fn look_up(&mut self, past: &dyn Past, least: u64, mono: u64) {
-        let Some(work) = self.wanted.take() else {
-            return;
-        };
-        let times = times(past, &work).await;
-        let usual = (times.len() as u64 >= least.max(1)).then(|| times[times.len() / 2]);
-        if self.known.len() >= REMEMBERED {
-            self.known.clear();
+        for _ in 0..AT_A_TIME {
+            let Some(work) = self.wanted.get_mut().pop_front() else {
+                return;
+            };
+            let times = times(past, &work).await;
+            let usual = (times.len() as u64 >= least.max(1)).then(|| times[times.len() / 2]);
+            if self.known.len() >= REMEMBERED {
+                self.known.clear();
+            }
+            self.known.insert(work, (mono, usual));
         }
-        self.known.insert(work, (mono, usual));
     }
 }
 

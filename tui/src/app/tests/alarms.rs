@@ -22,7 +22,7 @@ pub(crate) fn alert(n: u32) -> Alert {
         value: f64::from(50 + n),
         threshold: 50.0,
         jobs: Vec::new(),
-        owners: Vec::new(),
+        owners: std::collections::BTreeMap::new(),
         acknowledged_by: None,
         muted_until: None,
     }
