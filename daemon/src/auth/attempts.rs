@@ -1,6 +1,6 @@
 //! Failed attempts to bring a token, by address: who guesses is heard less and less often.
 //!
-//! A token has 256 random bits, so nobody guesses one; what is saved is the work, and the log.
+//! A token has 256 random bits, so nobody guesses one; what is saved is the log. A right token is no guess, and never counts.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
