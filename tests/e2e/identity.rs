@@ -2,6 +2,7 @@
 //! and with somebody else's.
 
 use std::collections::BTreeSet;
+use std::io::{Read, Write};
 use std::process::Output;
 use std::time::{Duration, Instant};
 
@@ -190,6 +191,46 @@ const WITHOUT: &[(&str, Brings)] = &[
     ("its name alone", |good| vec![bearer(&good[..13])]),
     ("its hash", |_| vec![bearer(&"ab".repeat(32))]),
 ];
+
+#[test]
+fn a_log_that_is_being_read_breaks_off_when_the_token_is_revoked() {
+    const LENGTH: usize = 16_000_000;
+    let home = Home::new();
+    let daemon = home.daemon(Setup::with_tokens());
+    let token = daemon.token("ann", "admin");
+    let length = LENGTH.to_string();
+    let submitted = home.run(&["submit", "--", "head", "-c", &length, "/dev/zero"]);
+    let job = text(&submitted.stdout).trim_end().to_owned();
+    let waited = home.run(&["wait", &job]);
+    assert_eq!(waited.status.code(), Some(0), "{}", text(&waited.stderr));
+
+    let begin = || {
+        let mut wire = daemon.tcp().connect().expect("a connection");
+        wire.set_read_timeout(Some(wait::DEADLINE))
+            .expect("a timeout can be set");
+        let asked = format!(
+            "GET /api/jobs/{job}/log HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n",
+            daemon.tcp().host()
+        );
+        wire.write_all(asked.as_bytes()).expect("a request");
+        let mut first = [0; 1024];
+        wire.read_exact(&mut first).expect("its beginning");
+        assert!(text(&first).starts_with("HTTP/1.1 200 "));
+        wire
+    };
+    let mut all = Vec::new();
+    begin().read_to_end(&mut all).expect("all of it");
+    assert!(all.len() > LENGTH - 1024 && all.ends_with(b"\r\n0\r\n\r\n"));
+
+    let mut slow = begin();
+    let revoked = home.run(&["token", "revoke", &token[3..13]]);
+    assert_eq!(revoked.status.code(), Some(0), "{}", text(&revoked.stderr));
+    let mut rest = Vec::new();
+    // Cut: whether with a reset or without.
+    let _ = slow.read_to_end(&mut rest);
+    assert!(rest.len() < LENGTH - 1024, "{} bytes", rest.len());
+    assert!(!rest.ends_with(b"\r\n0\r\n\r\n"), "it seems whole");
+}
 
 fn bearer(token: &str) -> (&'static str, String) {
     ("Authorization", format!("Bearer {token}"))
