@@ -352,6 +352,40 @@ fn a_token_is_in_no_log_no_file_no_list_of_processes_and_no_error() {
     // What a command of ours starts does not get it.
     let output = with_token(&home, &daemon, &token, &["run", "--", "env"]);
     seen.push(("a child".to_owned(), text(&output.stdout)));
+    let found = home.work().join("environment");
+    let ssh = home.work().join("ssh");
+    std::fs::write(&ssh, format!("env > {}\nexit 1\n", found.display())).expect("a program");
+    let over_ssh = home
+        .jobtop(&["ls", "--target", "ssh://there"])
+        .env("JOBTOP_TOKEN", &token)
+        .env("JOBTOP_SSH", format!("sh {}", ssh.display()))
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("jobtop can be started");
+    let _ = wait::output(over_ssh);
+    let found = std::fs::read_to_string(&found).expect("what ssh was given");
+    assert!(found.contains("JOBTOP_SSH="), "{found}");
+    seen.push(("ssh".to_owned(), found));
+    let elsewhere = Home::new();
+    let started = elsewhere
+        .jobtop(&["daemon", "start"])
+        .env("JOBTOP_TOKEN", &token)
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("jobtop can be started");
+    let started = wait::output(started);
+    assert!(started.status.success(), "{}", text(&started.stderr));
+    let status = text(&elsewhere.run(&["daemon", "status", "--json"]).stdout);
+    let status: Value = serde_json::from_str(&status).expect("JSON");
+    let environment = std::fs::read(format!("/proc/{}/environ", status["pid"]));
+    let environment = text(&environment.expect("the environment of a daemon"));
+    assert!(environment.contains("HOME="), "{environment}");
+    seen.push(("a daemon".to_owned(), environment));
+    assert!(elsewhere.run(&["daemon", "stop"]).status.success());
     let _ = asked(
         &daemon,
         &format!("{token}x"),
