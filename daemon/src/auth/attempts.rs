@@ -77,7 +77,7 @@ impl Attempts {
 }
 
 /// What counts as one address: of IPv6 the network, because whoever has one of it has all.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
