@@ -294,6 +294,13 @@ async fn serve(
             log_panic(&ended);
             break Some("hooks");
         }
+        Some(ended) = runners.join_next() => {
+            // The launcher ends in order when the engine has, which is heard of by itself, and at once where there are no commands.
+            if ended.is_err() {
+                log_panic(&ended);
+                break Some("launcher, sweep or watch");
+            }
+        }
         }
     };
     drop(site);

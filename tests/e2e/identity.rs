@@ -2,6 +2,7 @@
 //! and with somebody else's.
 
 use std::collections::BTreeSet;
+use std::io::{Read, Write};
 use std::process::Output;
 use std::time::{Duration, Instant};
 
@@ -191,6 +192,46 @@ const WITHOUT: &[(&str, Brings)] = &[
     ("its hash", |_| vec![bearer(&"ab".repeat(32))]),
 ];
 
+#[test]
+fn a_log_that_is_being_read_breaks_off_when_the_token_is_revoked() {
+    const LENGTH: usize = 16_000_000;
+    let home = Home::new();
+    let daemon = home.daemon(Setup::with_tokens());
+    let token = daemon.token("ann", "admin");
+    let length = LENGTH.to_string();
+    let submitted = home.run(&["submit", "--", "head", "-c", &length, "/dev/zero"]);
+    let job = text(&submitted.stdout).trim_end().to_owned();
+    let waited = home.run(&["wait", &job]);
+    assert_eq!(waited.status.code(), Some(0), "{}", text(&waited.stderr));
+
+    let begin = || {
+        let mut wire = daemon.tcp().connect().expect("a connection");
+        wire.set_read_timeout(Some(wait::DEADLINE))
+            .expect("a timeout can be set");
+        let asked = format!(
+            "GET /api/jobs/{job}/log HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n",
+            daemon.tcp().host()
+        );
+        wire.write_all(asked.as_bytes()).expect("a request");
+        let mut first = [0; 1024];
+        wire.read_exact(&mut first).expect("its beginning");
+        assert!(text(&first).starts_with("HTTP/1.1 200 "));
+        wire
+    };
+    let mut all = Vec::new();
+    begin().read_to_end(&mut all).expect("all of it");
+    assert!(all.len() > LENGTH - 1024 && all.ends_with(b"\r\n0\r\n\r\n"));
+
+    let mut slow = begin();
+    let revoked = home.run(&["token", "revoke", &token[3..13]]);
+    assert_eq!(revoked.status.code(), Some(0), "{}", text(&revoked.stderr));
+    let mut rest = Vec::new();
+    // Cut: whether with a reset or without.
+    let _ = slow.read_to_end(&mut rest);
+    assert!(rest.len() < LENGTH - 1024, "{} bytes", rest.len());
+    assert!(!rest.ends_with(b"\r\n0\r\n\r\n"), "it seems whole");
+}
+
 fn bearer(token: &str) -> (&'static str, String) {
     ("Authorization", format!("Bearer {token}"))
 }
@@ -246,10 +287,6 @@ fn who_guesses_is_heard_less_and_less_and_shuts_nobody_out() {
     let home = Home::new();
     let daemon = home.daemon(Setup::with_tokens());
     let good = daemon.token("ann", "user");
-    assert_eq!(
-        asked(&daemon, &good, "GET", "/api/jobs", &Value::Null).status,
-        200
-    );
     let begun = Instant::now();
     let mut statuses = Vec::new();
     for _ in 0..200 {
@@ -315,6 +352,40 @@ fn a_token_is_in_no_log_no_file_no_list_of_processes_and_no_error() {
     // What a command of ours starts does not get it.
     let output = with_token(&home, &daemon, &token, &["run", "--", "env"]);
     seen.push(("a child".to_owned(), text(&output.stdout)));
+    let found = home.work().join("environment");
+    let ssh = home.work().join("ssh");
+    std::fs::write(&ssh, format!("env > {}\nexit 1\n", found.display())).expect("a program");
+    let over_ssh = home
+        .jobtop(&["ls", "--target", "ssh://there"])
+        .env("JOBTOP_TOKEN", &token)
+        .env("JOBTOP_SSH", format!("sh {}", ssh.display()))
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("jobtop can be started");
+    let _ = wait::output(over_ssh);
+    let found = std::fs::read_to_string(&found).expect("what ssh was given");
+    assert!(found.contains("JOBTOP_SSH="), "{found}");
+    seen.push(("ssh".to_owned(), found));
+    let elsewhere = Home::new();
+    let started = elsewhere
+        .jobtop(&["daemon", "start"])
+        .env("JOBTOP_TOKEN", &token)
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("jobtop can be started");
+    let started = wait::output(started);
+    assert!(started.status.success(), "{}", text(&started.stderr));
+    let status = text(&elsewhere.run(&["daemon", "status", "--json"]).stdout);
+    let status: Value = serde_json::from_str(&status).expect("JSON");
+    let environment = std::fs::read(format!("/proc/{}/environ", status["pid"]));
+    let environment = text(&environment.expect("the environment of a daemon"));
+    assert!(environment.contains("HOME="), "{environment}");
+    seen.push(("a daemon".to_owned(), environment));
+    assert!(elsewhere.run(&["daemon", "stop"]).status.success());
     let _ = asked(
         &daemon,
         &format!("{token}x"),

@@ -68,6 +68,7 @@ fn a_certificate_nobody_vouches_for_is_believed_by_its_fingerprint_alone() {
         said.contains("IS NOT THE ONE") && said.contains(&shown),
         "{said}"
     );
+    assert!(said.contains("JOBTOP_FINGERPRINT"), "{said}");
 
     let (code, said) = run(
         &home,
@@ -116,6 +117,18 @@ fn a_person_is_asked_once_and_a_changed_certificate_is_refused_loudly() {
 
     let (code, said) = run(&home, &token, &["ls", "--target", &target]);
     assert_eq!(code, Some(0), "{said}");
+    // The line is right where another fingerprint was given.
+    let other = format!("sha256:{}", "0".repeat(64));
+    let (code, said) = run(
+        &home,
+        &token,
+        &["ls", "--target", &target, "--fingerprint", &other],
+    );
+    assert_eq!(code, Some(6), "{said}");
+    assert!(
+        said.contains("JOBTOP_FINGERPRINT") && !said.contains("known_hosts"),
+        "{said}"
+    );
 
     daemon.terminate();
     std::fs::remove_dir_all(home.data().join("tls")).expect("its certificate");
@@ -159,6 +172,12 @@ fn names_of_the_configuration_bring_their_token_and_their_fingerprint() {
             "{args:?}: {said}"
         );
     }
+    // What is given for another is none of its business.
+    let other = format!("sha256:{}", "0".repeat(64));
+    let local = home.target();
+    let args = ["attach", "etl", &local, "--fingerprint", &other];
+    let (code, said) = run(&home, "", &args);
+    assert_eq!((code, said.contains("nightly")), (Some(0), true), "{said}");
     let (code, said) = run(&home, "", &["ls", "--target", "elt"]);
     assert_eq!(code, Some(2), "{said}");
     assert!(
@@ -189,7 +208,10 @@ fn tls_is_not_talked_down_and_not_talked_up() {
         &["ls", "--target", &plain.target().replace("ws", "wss")],
     );
     assert_eq!(code, Some(6), "{said}");
-    assert!(said.contains("does not speak TLS"), "{said}");
+    assert!(
+        said.contains("does not speak TLS") && said.contains("say ws://"),
+        "{said}"
+    );
     // The daemon says nothing in the clear.
     let mut wire = TcpStream::connect(addr(&tls)).expect("a connection");
     wire.set_read_timeout(Some(DEADLINE)).expect("a timeout");

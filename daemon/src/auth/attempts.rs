@@ -1,6 +1,6 @@
 //! Failed attempts to bring a token, by address: who guesses is heard less and less often.
 //!
-//! A token has 256 random bits, so nobody guesses one; what is saved is the work, and the log.
+//! A token has 256 random bits, so nobody guesses one; what is saved is the log. A right token is no guess, and never counts.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -77,7 +77,7 @@ impl Attempts {
 }
 
 /// What counts as one address: of IPv6 the network, because whoever has one of it has all.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {

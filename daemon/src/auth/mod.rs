@@ -7,6 +7,7 @@ mod attempts;
 mod process;
 mod tokens;
 
+pub(crate) use attempts::network;
 pub(crate) use process::{lives, of as process_of};
 pub(crate) use tokens::{Denied, Tokens};
 

@@ -3,7 +3,7 @@
 //! A token is `jt_`, ten digits that name it, `_`, and 256 random bits. It is looked up by its name, and its hash is compared in
 //! constant time. SHA-256 alone is enough: what is random in all its bits is not guessed from its hash.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -34,8 +34,6 @@ const ID: usize = 10;
 const MOST: usize = 10_000;
 /// The longest that a token can be asked to hold.
 const LONGEST_SECONDS: u64 = 100 * 365 * 86_400;
-/// At most so many pairs of a token and an address are remembered as good.
-const GOOD: usize = 10_000;
 
 /// All tokens of this daemon.
 #[derive(Debug)]
@@ -45,8 +43,6 @@ pub(crate) struct Tokens {
     /// Held while the file is written.
     writing: Mutex<()>,
     attempts: Mutex<Attempts>,
-    /// From where which token was good: whoever guesses behind the same address shuts nobody out.
-    good: Mutex<HashMap<IpAddr, HashSet<String>>>,
     /// The roles that may have commands run.
     may_submit: Vec<Role>,
 }
@@ -138,37 +134,28 @@ impl Tokens {
             known: RwLock::new(known),
             writing: Mutex::default(),
             attempts: Mutex::default(),
-            good: Mutex::default(),
             may_submit,
         })
     }
 
-    /// Who brings that token.
+    /// Who brings that token. A right one is let in whatever else came from there: many may be behind one address.
     pub(crate) fn admit(&self, given: &str, from: IpAddr, now: Now) -> Result<Peer, Denied> {
-        let pause = locked(&self.attempts).pause(from, now);
-        let was_good = || {
-            let good = locked(&self.good);
-            id_of(given).is_some_and(|id| good.get(&from).is_some_and(|ids| ids.contains(id)))
-        };
-        let admitted = if pause == 0 || was_good() {
-            self.look_up(given, from, now)
-        } else {
-            Err(Denied::TooMany {
-                retry_seconds: pause.div_ceil(1_000),
-            })
-        };
-        match &admitted {
-            Ok(_) => self.remember_good(given, from),
-            Err(Denied::Wrong) => {
-                let mut attempts = locked(&self.attempts);
-                attempts.failed(from, now);
-                if attempts.pause(from, now) > 0 {
-                    tracing::warn!(%from, "wrong tokens again and again");
-                }
-            }
-            Err(_) => {}
+        let looked_up = self.look_up(given, from, now);
+        if !matches!(looked_up, Err(Denied::Wrong)) {
+            return looked_up;
         }
-        admitted
+        let mut attempts = locked(&self.attempts);
+        let pause = attempts.pause(from, now);
+        if pause > 0 {
+            return Err(Denied::TooMany {
+                retry_seconds: pause.div_ceil(1_000),
+            });
+        }
+        attempts.failed(from, now);
+        if attempts.pause(from, now) > 0 {
+            tracing::warn!(%from, "wrong tokens again and again");
+        }
+        Err(Denied::Wrong)
     }
 
     fn look_up(&self, given: &str, from: IpAddr, now: Now) -> Result<Peer, Denied> {
@@ -202,18 +189,6 @@ impl Tokens {
             }),
             reports: false,
         })
-    }
-
-    fn remember_good(&self, given: &str, from: IpAddr) {
-        let Some(id) = id_of(given) else { return };
-        let mut good = locked(&self.good);
-        if good.get(&from).is_some_and(|ids| ids.contains(id)) {
-            return;
-        }
-        if good.values().map(HashSet::len).sum::<usize>() >= GOOD {
-            good.clear();
-        }
-        good.entry(from).or_default().insert(id.to_owned());
     }
 
     /// Makes one. Writes a file: not for a thread that must not wait.
@@ -521,18 +496,39 @@ mod tests {
     fn who_guesses_is_not_heard_and_shuts_nobody_out() {
         let dir = tempfile::tempdir().unwrap();
         let tokens = Tokens::open(dir.path(), Vec::new()).unwrap();
-        let (_, good) = made(&tokens, None);
+        let (id, revoked) = made(&tokens, None);
+        let (_, used) = made(&tokens, None);
         let (_, unused) = made(&tokens, None);
-        tokens.admit(&good, HERE, NOW).unwrap();
+        for good in [&revoked, &used] {
+            tokens.admit(good, HERE, NOW).unwrap();
+        }
+        tokens.revoke(&id).unwrap();
         for _ in 0..11 {
-            assert_eq!(tokens.admit("jt_x", HERE, NOW).unwrap_err(), Denied::Wrong);
+            assert_eq!(
+                tokens.admit(&revoked, HERE, NOW).unwrap_err(),
+                Denied::Wrong
+            );
         }
         let too_many = Denied::TooMany { retry_seconds: 1 };
-        assert_eq!(tokens.admit("jt_x", HERE, NOW).unwrap_err(), too_many);
-        assert_eq!(tokens.admit(&unused, HERE, NOW).unwrap_err(), too_many);
-        assert!(tokens.admit(&good, HERE, NOW).is_ok(), "known from here");
-        let elsewhere = "10.1.1.1".parse().unwrap();
-        assert!(tokens.admit(&unused, elsewhere, NOW).is_ok());
+        for wrong in ["jt_x", &revoked, &revoked] {
+            assert_eq!(
+                tokens.admit(wrong, HERE, NOW).unwrap_err(),
+                too_many,
+                "{wrong}"
+            );
+        }
+        for good in [&used, &unused] {
+            assert!(tokens.admit(good, HERE, NOW).is_ok(), "a right one");
+        }
+        let after = Now {
+            mono: NOW.mono + 1_000,
+            ..NOW
+        };
+        assert_eq!(
+            tokens.admit(&revoked, HERE, after).unwrap_err(),
+            Denied::Wrong,
+            "what was not heard has made the pause no longer"
+        );
     }
 
     #[test]

@@ -369,6 +369,8 @@ impl Board {
         }
         self.check_room(true, priority)?;
         let old = &self.jobs.get(&id).ok_or_else(not_found)?.job;
+        // It becomes one more job of its owner's, whoever asks.
+        self.check_share(&old.spec.user)?;
         let again = create::again(self.fresh_id(now, random()), old, retries, now);
         let again = self.insert(again, Bond::default(), now);
         if is_command {

@@ -665,6 +665,35 @@ fn retry_makes_a_pending_copy_of_what_somebody_would_do_again() {
 }
 
 #[test]
+fn retry_goes_no_further_than_the_jobs_that_a_user_may_have() {
+    let settings = Settings {
+        limits: Limits {
+            live_jobs: 2,
+            ..Limits::default()
+        },
+        ..Settings::default()
+    };
+    let mut desk = Desk::with(settings, Vec::new());
+    let queued = NewJob {
+        status: Some(Status::Pending),
+        ..csv()
+    };
+    let ended = desk.create(queued).unwrap().id();
+    desk.act(ended, Verb::Cancel).unwrap();
+    desk.act(ended, Verb::Retry).unwrap();
+    let last = desk.act(ended, Verb::Retry).unwrap().id();
+    assert_eq!(code(desk.act(ended, Verb::Retry)), Code::RateLimited);
+    desk.who = identity("root", Role::Admin);
+    assert_eq!(
+        code(desk.act(ended, Verb::Retry)),
+        Code::RateLimited,
+        "it would be the owner's"
+    );
+    desk.act(last, Verb::Cancel).unwrap();
+    assert!(desk.act(ended, Verb::Retry).is_ok());
+}
+
+#[test]
 fn the_live_set_forgets_by_number_and_by_age_and_says_so() {
     let settings = Settings {
         times: Times {

@@ -14,7 +14,8 @@ use axum::http::header::{
 };
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
 use axum::response::IntoResponse;
-use hyper::body::Incoming;
+use futures_util::{StreamExt, stream};
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper::upgrade::OnUpgrade;
@@ -36,7 +37,7 @@ use super::routes;
 use super::{Site, going_down};
 use crate::auth::Denied;
 use crate::feed::pace::too_fast;
-use crate::feed::session::{Peer, serve, socket_config};
+use crate::feed::session::{Pass, Peer, serve, socket_config};
 use crate::metrics::Cut;
 
 /// How long a client may take nothing of its answer.
@@ -279,10 +280,35 @@ async fn admitted(
         None => answered.await,
         // Who may wait for something waits no longer than it is let in.
         Some(pass) => tokio::select! {
-            response = answered => response,
-            () = pass.ended(site.shared.clock) => refused(&Denied::Wrong),
+            response = answered => response.map(|body| while_let_in(body, pass, site)),
+            () = pass.clone().ended(site.shared.clock) => refused(&Denied::Wrong),
         },
     }
+}
+
+/// What is read as it is sent breaks off when that holds no more, and the connection with it. What is there as a whole was given already.
+fn while_let_in(body: Body, pass: Pass, site: &Site) -> Body {
+    if body.size_hint().exact().is_some() {
+        return body;
+    }
+    let (clock, metrics) = (site.shared.clock, Arc::clone(&site.shared.metrics));
+    let open = (
+        body.into_data_stream(),
+        Box::pin(pass.ended(clock)),
+        metrics,
+    );
+    Body::from_stream(stream::unfold(Some(open), |open| async move {
+        let (mut body, mut ended, metrics) = open?;
+        tokio::select! {
+            biased;
+            () = &mut ended => {
+                metrics.cut(Cut::LetInNoMore);
+                let why = axum::Error::new(std::io::Error::from(ErrorKind::PermissionDenied));
+                Some((Err(why), None))
+            }
+            part = body.next() => Some((part?, Some((body, ended, metrics)))),
+        }
+    }))
 }
 
 /// Says why somebody is not let in.

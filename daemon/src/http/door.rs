@@ -17,6 +17,7 @@ use tokio_rustls::server::TlsStream;
 use super::connection::{self, Caller};
 use super::tls::Tls;
 use super::{Site, going_down};
+use crate::auth::network;
 use crate::metrics::{Cut, Kind};
 
 /// How many clients beyond its room one door tells so at a time; further ones wait outside.
@@ -203,7 +204,7 @@ impl Addresses {
     }
 
     fn take(&self, of: IpAddr) -> Result<Place, TurnedAway> {
-        let of = of.to_canonical();
+        let of = network(of);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let count = taken.entry(of).or_default();
         if *count >= self.most {
@@ -289,5 +290,26 @@ fn note(ended: Result<(), tokio::task::JoinError>) {
         && error.is_panic()
     {
         tracing::error!(%error, "serving a client went wrong; the others are not concerned");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_one_of_its_networks_until_it_is_left() {
+        let addresses = Addresses::new(2);
+        let take = |from: &str| addresses.take(from.parse().unwrap());
+        let first = take("2001:db8::1").unwrap();
+        let second = take("2001:db8::2").unwrap();
+        assert_eq!(take("2001:db8::3").unwrap_err(), TurnedAway::Address);
+        let _elsewhere = take("2001:db8:0:1::1").unwrap();
+        drop(first);
+        let _third = take("2001:db8::3").unwrap();
+        drop(second);
+        let _v4 = (take("10.0.0.1").unwrap(), take("::ffff:10.0.0.1").unwrap());
+        assert_eq!(take("10.0.0.1").unwrap_err(), TurnedAway::Address);
+        assert!(take("10.0.0.2").is_ok(), "a neighbour");
     }
 }

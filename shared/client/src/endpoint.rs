@@ -11,6 +11,8 @@ use jobtop_core::{paths, text};
 
 use crate::tls::Trust;
 
+/// The variable that may hold a token. Whatever is started does not find it in its environment.
+pub const SECRET: &str = "JOBTOP_TOKEN";
 /// The port of a daemon that is asked for one and told none.
 pub const DEFAULT_PORT: u16 = 7411;
 

@@ -11,6 +11,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 use crate::backoff::Backoff;
 use crate::endpoint::Endpoint;
@@ -65,21 +67,24 @@ impl Fake {
     pub(crate) async fn accept(&self) -> Peer {
         let stream = self.accept_raw().await;
         let socket = soon(tokio_tungstenite::accept_async(stream)).await.unwrap();
-        let mut peer = Peer(socket);
-        peer.say(json!({"type": "welcome", "clientId": "c1", "protocol": 1, "epoch": 7}))
-            .await;
-        peer
+        Peer(socket).welcomed().await
     }
 
-    /// Answers one HTTP request with those bytes; gives back the request's head.
-    pub(crate) async fn answer(&self, answer: &str) -> String {
+    /// The next connection, and the head of the request on it.
+    pub(crate) async fn asked(&self) -> (UnixStream, String) {
         let mut stream = self.accept_raw().await;
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(soon(stream.read_u8()).await.unwrap());
         }
+        (stream, String::from_utf8(head).unwrap())
+    }
+
+    /// Answers one HTTP request with those bytes; gives back the request's head.
+    pub(crate) async fn answer(&self, answer: &str) -> String {
+        let (mut stream, head) = self.asked().await;
         soon(stream.write_all(answer.as_bytes())).await.unwrap();
-        String::from_utf8(head).unwrap()
+        head
     }
 }
 
@@ -87,6 +92,29 @@ impl Fake {
 pub(crate) struct Peer(pub(crate) WebSocketStream<UnixStream>);
 
 impl Peer {
+    /// Upgrades a connection whose request was read already.
+    pub(crate) async fn upgrade((mut stream, head): (UnixStream, String)) -> Self {
+        let key = (head.lines())
+            .filter_map(|line| line.split_once(": "))
+            .find_map(|(name, value)| {
+                name.eq_ignore_ascii_case("sec-websocket-key")
+                    .then_some(value)
+            });
+        let accept = derive_accept_key(key.unwrap().as_bytes());
+        let answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+        );
+        soon(stream.write_all(answer.as_bytes())).await.unwrap();
+        let socket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
+        Self(socket).welcomed().await
+    }
+
+    async fn welcomed(mut self) -> Self {
+        self.say(json!({"type": "welcome", "clientId": "c1", "protocol": 1, "epoch": 7}))
+            .await;
+        self
+    }
+
     pub(crate) async fn say(&mut self, message: Value) {
         let frame = Frame::text(message.to_string());
         soon(self.0.send(frame)).await.unwrap();

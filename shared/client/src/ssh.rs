@@ -15,7 +15,7 @@ use jobtop_core::text;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, BufReader, ReadBuf};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use crate::endpoint::Login;
+use crate::endpoint::{Login, SECRET};
 
 /// What the other end says once it is joined to the daemon. What a shell there has said before is passed over.
 pub const PREAMBLE: &str = "jobtop dial-stdio 1";
@@ -111,6 +111,8 @@ fn command(login: &Login) -> Command {
     let mut words = given.split_whitespace();
     let mut command = Command::new(words.next().unwrap_or("ssh"));
     command.args(words);
+    // A token is for daemons that are reached by TCP, and ssh starts programs of its own.
+    command.env_remove(SECRET);
     // No terminal there; nothing of ours is forwarded.
     command.args([
         "-T",

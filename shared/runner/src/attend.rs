@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jobtop_client::Endpoint;
+use jobtop_client::endpoint;
 use jobtop_client::reporter::{End, Reporter};
 use jobtop_core::job::control::Action;
 use jobtop_core::job::progress::Report;
@@ -18,7 +19,7 @@ use crate::ending::{self, Explained};
 use crate::{Cause, Ending, Running, Tell};
 
 /// What a child must not find in its environment.
-pub const SECRET: &str = "JOBTOP_TOKEN";
+pub const SECRET: &str = endpoint::SECRET;
 /// How long what the command said last is waited for once it has ended: something that it left running may hold its streams.
 pub const REST: Duration = Duration::from_millis(200);
 

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use jobtop_client::endpoint::SECRET;
 use rustix::fs::{Mode, OFlags};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::unix::pipe;
@@ -78,6 +79,8 @@ where
         .current_dir("/")
         .stdin(Stdio::null())
         .stderr(Stdio::from(log));
+    // The token of whoever starts it is none of its business.
+    command.env_remove(SECRET);
     exec::in_new_session(&mut command);
     Ok(command)
 }

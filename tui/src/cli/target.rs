@@ -1,7 +1,7 @@
 //! Which daemon a command speaks to, and how its answers become exit codes.
 
 use std::fs::File;
-use std::io::{IsTerminal, Read};
+use std::io::{ErrorKind, IsTerminal, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -42,9 +42,9 @@ pub(crate) fn given(global: &Global) -> Result<Option<Endpoint>, Failure> {
 /// Whether a target is the only one that is spoken to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Alone {
-    /// A token of the command line or the environment is for it, whatever the configuration says.
+    /// A token or fingerprint of the command line or the environment is for it, whatever the configuration says.
     Yes,
-    /// The token that the configuration has for it goes first: another's is none of its business.
+    /// What the configuration has for it goes first: another's is none of its business.
     No,
 }
 
@@ -75,12 +75,14 @@ pub(crate) fn parse(target: &str, global: &Global, alone: Alone) -> Result<Endpo
                 text.parse()
                     .map_err(|bad: BadFingerprint| Failure::usage(format!("--fingerprint: {bad}")))
             });
-            let pinned = match given.transpose()? {
-                Some(given) => Some(given),
-                None => match named.as_ref().and_then(|named| named.fingerprint) {
-                    Some(configured) => Some(configured),
-                    None => known(port)?,
-                },
+            let configured = named.as_ref().and_then(|named| named.fingerprint);
+            let said = match (alone, given.transpose()?) {
+                (Alone::Yes, given) => given.or(configured),
+                (Alone::No, given) => configured.or(given),
+            };
+            let pinned = match said {
+                Some(said) => Some(said),
+                None => known(port)?,
             };
             if let Some(pinned) = pinned {
                 port.tls = Some(Trust::Pinned(pinned));
@@ -249,10 +251,11 @@ pub(crate) fn rest(global: &Global) -> Result<Rest, Failure> {
 /// What to do about a certificate that is not known.
 const UNKNOWN: &str = "Compare it with what jobtopd said when it started; if it is the same, give it with --fingerprint, or let jobtop ask you on a terminal";
 
-/// What to do about a certificate that is another than before.
-fn changed(endpoint: &Endpoint) -> String {
+/// What to do about a certificate that is another than the one that it was compared with.
+fn changed(endpoint: &Endpoint, compared: Fingerprint) -> String {
     let entry = match (endpoint, Known::own()) {
         (Endpoint::Tcp(port), Some(known)) => (known.find(&port.authority()).ok().flatten())
+            .filter(|entry| entry.fingerprint == compared)
             .map(|entry| (entry.line, known.path().display().to_string())),
         _ => None,
     };
@@ -260,9 +263,12 @@ fn changed(endpoint: &Endpoint) -> String {
         Some((line, path)) => format!(
             "If the daemon has a new certificate, which its people can tell, remove line {line} of {path} and try again"
         ),
-        None => "If the daemon has a new certificate, which its people can tell, give that one's fingerprint".to_owned(),
+        None => "--fingerprint, JOBTOP_FINGERPRINT or [targets.NAME] of config.toml says another: if the daemon's people can tell that this is theirs, correct it there".to_owned(),
     }
 }
+
+/// What to do about a port that answers, but not in TLS.
+const IN_THE_CLEAR: &str = "If it speaks no TLS, say ws:// instead of wss://";
 
 /// The same, when it is somewhere else.
 const THERE: &str = "Log in there with ssh, and see what `jobtop daemon status` says; `jobtop daemon start` starts it";
@@ -276,8 +282,11 @@ impl From<CallError> for Failure {
             } => {
                 let hint = match (Doubt::of(source), endpoint) {
                     (Some(Doubt::Unknown { .. }), _) => UNKNOWN.to_owned(),
-                    (Some(Doubt::Changed { .. }), _) => changed(endpoint),
+                    (Some(Doubt::Changed { known, .. }), _) => changed(endpoint, known),
                     (None, Endpoint::Unix(_)) => START.to_owned(),
+                    (None, Endpoint::Tcp(_)) if source.kind() == ErrorKind::InvalidData => {
+                        IN_THE_CLEAR.to_owned()
+                    }
                     (None, Endpoint::Ssh(_) | Endpoint::Tcp(_)) => THERE.to_owned(),
                 };
                 Self::Unreachable(Said::new(sentence(&error.to_string())).hint(hint))

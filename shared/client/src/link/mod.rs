@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::endpoint::Endpoint;
+use crate::rest::CallError;
 
 mod polling;
 mod position;
@@ -35,6 +36,8 @@ use session::{NotOpen, Session};
 const EVENTS: usize = 256;
 /// How many frames wait for the socket before more are refused.
 const FRAMES: usize = 64;
+/// So long a daemon that does not let us in is left alone at least: it would only say the same again.
+const NOT_LET_IN: Duration = Duration::from_secs(10);
 
 /// What a link says.
 #[derive(Clone, Debug, PartialEq)]
@@ -218,6 +221,32 @@ pub fn connect_with(
 /// Nobody listens any more, or the owner has let go.
 struct Stop;
 
+/// An attempt that came to nothing.
+struct Failed {
+    /// Why, for a person.
+    reason: String,
+    /// Not before that is it tried again.
+    not_before: Duration,
+}
+
+impl Failed {
+    /// One that may be tried again as soon as the back-off allows it.
+    const fn soon(reason: String) -> Self {
+        Self {
+            reason,
+            not_before: Duration::ZERO,
+        }
+    }
+
+    /// How long to leave a daemon alone that has answered with that status.
+    const fn not_before(status: u16) -> Duration {
+        match status {
+            401 | 403 => NOT_LET_IN,
+            _ => Duration::ZERO,
+        }
+    }
+}
+
 struct Link {
     endpoint: Endpoint,
     positions: Positions,
@@ -232,14 +261,15 @@ impl Link {
         let mut failures = 0_u32;
         loop {
             let attempt = failures.saturating_add(1);
-            let (reason, lived) = match self.attempt(attempt, &mut gone).await {
+            let (failed, lived) = match self.attempt(attempt, &mut gone).await {
                 Ok(lost) => lost,
                 Err(Stop) => return,
             };
+            let Failed { reason, not_before } = failed;
             failures = self.timing.backoff.failures_after(failures, lived);
             // Without random bits every client waits the longest: slower, never wrong.
             let random = getrandom::u64().unwrap_or(u64::MAX);
-            let retry_in = self.timing.backoff.wait(failures, random);
+            let retry_in = self.timing.backoff.wait(failures, random).max(not_before);
             tracing::debug!(endpoint = %self.endpoint, %reason, failures, ?retry_in, "no connection");
             if self
                 .wait(reason, failures, retry_in, &mut gone)
@@ -256,7 +286,7 @@ impl Link {
         &mut self,
         attempt: u32,
         gone: &mut oneshot::Receiver<()>,
-    ) -> Result<(String, Duration), Stop> {
+    ) -> Result<(Failed, Duration), Stop> {
         let opening = async {
             say(&self.events, LinkState::Connecting { attempt }).await?;
             let again = self.timing.overtake(&self.endpoint);
@@ -268,7 +298,7 @@ impl Link {
         };
         let mut line = match opened {
             Ok(line) => line,
-            Err(reason) => return Ok((reason, Duration::ZERO)),
+            Err(failed) => return Ok((failed, Duration::ZERO)),
         };
         let begun = Instant::now();
         loop {
@@ -286,7 +316,7 @@ impl Link {
                 }
                 Ok(Left::Ended(reason)) => {
                     line.left();
-                    return Ok((reason, begun.elapsed()));
+                    return Ok((Failed::soon(reason), begun.elapsed()));
                 }
                 Err(Stop) => {
                     line.goodbye().await;
@@ -297,11 +327,11 @@ impl Link {
     }
 
     /// Opens the feed, or the way round it; or why neither.
-    async fn open(&self) -> Result<Line, String> {
+    async fn open(&self) -> Result<Line, Failed> {
         if self.positions.is_empty() {
             return match Session::open_for_reports(&self.endpoint, &self.timing).await {
                 Ok((session, welcome)) => Ok(Line::Feed(Box::new(session), welcome)),
-                Err(not_open) => Err(not_open.reason()),
+                Err(not_open) => Err(not_open.failed()),
             };
         }
         let why = if self.timing.poll {
@@ -309,15 +339,19 @@ impl Link {
         } else {
             match Session::open(&self.endpoint, &self.timing).await {
                 Ok((session, welcome)) => return Ok(Line::Feed(Box::new(session), welcome)),
-                Err(NotOpen::Unreached(reason)) => return Err(reason),
                 Err(NotOpen::NoFeed(reason)) => reason,
+                Err(not_open) => return Err(not_open.failed()),
             }
         };
         match Polling::open(&self.endpoint, &self.timing).await {
             Ok((polling, welcome)) => Ok(Line::Polling(Box::new(polling), welcome, why)),
-            Err(error) if self.timing.poll => Err(error.to_string()),
+            Err(CallError::Refused(problem)) => Err(Failed {
+                not_before: Failed::not_before(problem.status),
+                reason: CallError::Refused(problem).to_string(),
+            }),
+            Err(error) if self.timing.poll => Err(Failed::soon(error.to_string())),
             // What was wrong with the feed says more.
-            Err(_) => Err(why),
+            Err(_) => Err(Failed::soon(why)),
         }
     }
 

@@ -17,11 +17,11 @@ use jobtop_core::proto::view::View;
 use serde::Deserialize;
 use serde_json::Map;
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use super::position::Positions;
 use super::session::{NotOpen, Session};
-use super::{Event, Stop, Timing};
+use super::{Event, LinkState, Stop, Timing, say};
 use crate::endpoint::Endpoint;
 use crate::rest::{CallError, Rest};
 
@@ -31,6 +31,8 @@ const ALERTS: &str = "alerts";
 const EVERY: Duration = Duration::from_secs(1);
 /// How often the feed is tried again.
 const FEED_AGAIN: Duration = Duration::from_secs(10);
+/// So long at most the feed that is back waits for what is still asked the other way.
+const LAST_MOMENT: Duration = Duration::from_secs(2);
 
 /// One stretch of asking again and again.
 pub(super) struct Polling {
@@ -118,7 +120,19 @@ impl Polling {
         let mut feeds = interval(FEED_AGAIN);
         feeds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut is_asking, mut is_trying) = (false, timing.poll);
+        // What has been asked of jobs and is not answered yet, and the feed that waits for it.
+        let mut unanswered = 0_usize;
+        let mut feed = None;
+        let last_moment = sleep(Duration::ZERO);
+        tokio::pin!(last_moment);
         loop {
+            if (unanswered == 0 || last_moment.is_elapsed())
+                && let Some((session, welcome)) = feed.take()
+            {
+                // What has no answer by now gets none on the feed.
+                say(events, LinkState::Connecting { attempt: 1 }).await?;
+                return Ok(Left::ForFeed(Box::new(session), welcome));
+            }
             // Every arm may be given up: what is under way stays where it is.
             tokio::select! {
                 _ = asks.tick(), if !is_asking => {
@@ -127,12 +141,15 @@ impl Polling {
                     let asked = (self.position, with_alerts);
                     under_way.push(Box::pin(ask(self.rest.clone(), asked, timing.dead_after)));
                 }
-                _ = feeds.tick(), if !is_trying => {
+                _ = feeds.tick(), if !is_trying && feed.is_none() => {
                     is_trying = true;
                     under_way.push(Box::pin(try_feed(self.endpoint.clone(), *timing)));
                 }
-                Some(frame) = frames.recv() => {
+                // With the feed at hand nothing more goes this way: what is under way comes to its end first.
+                () = &mut last_moment, if feed.is_some() => {}
+                Some(frame) = frames.recv(), if feed.is_none() => {
                     if let Some(asked) = Asked::read(&frame) {
+                        unanswered += 1;
                         under_way.push(Box::pin(asked.answered(self.rest.clone())));
                     }
                 }
@@ -149,14 +166,16 @@ impl Polling {
                         }
                     }
                     Done::Answered(message) => {
+                        unanswered -= 1;
                         tell(events, positions, message).await?;
                         // What was done is to be seen at once.
                         asks.reset_immediately();
                     }
                     Done::Feed(opened) => {
                         is_trying = false;
-                        if let Ok((session, welcome)) = *opened {
-                            return Ok(Left::ForFeed(Box::new(session), welcome));
+                        if let Ok(opened) = *opened {
+                            feed = Some(opened);
+                            last_moment.as_mut().reset(Instant::now() + LAST_MOMENT);
                         }
                     }
                 },

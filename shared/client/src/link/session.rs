@@ -18,7 +18,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use super::polling::Left;
 use super::position::Positions;
 use super::pulse::Pulse;
-use super::{Event, LinkState, Stop, Timing, race, say, words};
+use super::{Event, Failed, LinkState, Stop, Timing, race, say, words};
 use crate::dial::{self, Stream, dial};
 use crate::endpoint::Endpoint;
 use crate::requests;
@@ -32,17 +32,20 @@ type Socket = WebSocketStream<Box<dyn Stream>>;
 
 /// Why a connection did not come about.
 pub(super) enum NotOpen {
-    /// The daemon was not reached, or does not want us.
+    /// The daemon was not reached.
     Unreached(String),
+    /// The daemon does not want us, and not before that.
+    Refused(String, Duration),
     /// Somebody answers there, but no WebSocket comes through.
     NoFeed(String),
 }
 
 impl NotOpen {
-    /// Why, for a person.
-    pub(super) fn reason(self) -> String {
+    /// That the link did not come about: why, and when it may be tried again.
+    pub(super) fn failed(self) -> Failed {
         match self {
-            Self::Unreached(reason) | Self::NoFeed(reason) => reason,
+            Self::Unreached(reason) | Self::NoFeed(reason) => Failed::soon(reason),
+            Self::Refused(reason, not_before) => Failed { reason, not_before },
         }
     }
 }
@@ -104,7 +107,8 @@ impl Session {
             .map_err(|error| match &error {
                 // By HTTP it would be the same.
                 Error::Http(answer) if matches!(answer.status().as_u16(), 401 | 403 | 429) => {
-                    NotOpen::Unreached(words::broken(endpoint, &error))
+                    let not_before = Failed::not_before(answer.status().as_u16());
+                    NotOpen::Refused(words::broken(endpoint, &error), not_before)
                 }
                 _ => broken(error),
             })?;

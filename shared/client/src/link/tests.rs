@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::{Event, LinkState, Offline, Timing, connect_with};
 use crate::endpoint::Endpoint;
-use crate::fake::{Fake, brisk, soon};
+use crate::fake::{Fake, Peer, brisk, soon};
 use crate::requests;
 
 const ID: &str = "job_01JD8ZAAAAAAAAAAAAAAAAAAAA";
@@ -46,10 +46,18 @@ async fn connected(events: &mut mpsc::Receiver<Event>) {
 }
 
 async fn reason(events: &mut mpsc::Receiver<Event>) -> String {
+    waiting(events).await.0
+}
+
+/// Why there is no connection, and when it is tried again.
+async fn waiting(events: &mut mpsc::Receiver<Event>) -> (String, Duration) {
     loop {
         let event = soon(events.recv()).await.expect("the link lives");
-        if let Event::State(LinkState::Waiting { reason, .. }) = event {
-            return reason;
+        if let Event::State(LinkState::Waiting {
+            reason, retry_in, ..
+        }) = event
+        {
+            return (reason, retry_in);
         }
     }
 }
@@ -171,10 +179,98 @@ async fn the_daemons_pings_are_answered() {
     assert_eq!(pong, Frame::Pong(vec![1].into()));
 }
 
+/// An answer of a daemon that does not know a token.
+fn not_let_in() -> String {
+    let problem = r#"{"type":"about:blank","title":"Unauthorized","status":401,"code":"unauthorized","detail":"The token has expired"}"#;
+    format!(
+        "HTTP/1.1 401 Unauthorized\r\ncontent-length: {}\r\n\r\n{problem}",
+        problem.len()
+    )
+}
+
+#[tokio::test]
+async fn a_daemon_that_does_not_let_us_in_is_left_alone_and_its_own_words_are_said() {
+    let fake = Fake::new();
+    let (link, mut events) = connect_with(fake.endpoint(), jobs(), brisk());
+    let bad_gateway = "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n";
+    for answers in [
+        &[not_let_in()][..],
+        // A proxy lets no WebSocket through, and behind it is the same daemon.
+        &[bad_gateway.to_owned(), not_let_in()],
+    ] {
+        for answer in answers {
+            fake.answer(answer).await;
+        }
+        let (reason, retry_in) = waiting(&mut events).await;
+        assert!(reason.contains("oken has expired"), "{reason}");
+        assert!(retry_in >= Duration::from_secs(10), "{retry_in:?}");
+        link.retry_now();
+    }
+    // What is wrong with the feed is said where the daemon says nothing.
+    fake.answer(bad_gateway).await;
+    drop(fake.accept_raw().await);
+    let (reason, retry_in) = waiting(&mut events).await;
+    assert!(reason.contains("502 Bad Gateway"), "{reason}");
+    assert!(retry_in < Duration::from_secs(10), "{retry_in:?}");
+}
+
+fn ok(body: &str) -> String {
+    format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[tokio::test]
+async fn what_is_asked_while_there_is_no_feed_is_answered_before_the_feed_is_taken() {
+    let fake = Fake::new();
+    let (link, mut events) = connect_with(fake.endpoint(), jobs(), brisk());
+    let nothing = ok(r#"{"jobs":[],"removed":[],"nextCursor":null,"revision":1,"epoch":7}"#);
+    fake.answer("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n")
+        .await;
+    fake.answer(&nothing).await;
+    connected(&mut events).await;
+    link.try_send(requests::pause("r1", ID)).unwrap();
+    let (mut feed, mut action) = (None, None);
+    while feed.is_none() || action.is_none() {
+        let (mut stream, head) = fake.asked().await;
+        if head.starts_with("POST ") {
+            action = Some(stream);
+        } else if head.to_ascii_lowercase().contains("upgrade: websocket") {
+            feed = Some((stream, head));
+        } else {
+            soon(stream.write_all(nothing.as_bytes())).await.unwrap();
+        }
+    }
+    let _peer = Peer::upgrade(feed.unwrap()).await;
+    // Were the feed taken at once, this would be dropped.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let refusal = r#"{"type":"about:blank","title":"Conflict","status":409,"code":"job_finished","detail":"It is over"}"#;
+    let answer = format!(
+        "HTTP/1.1 409 Conflict\r\ncontent-length: {}\r\n\r\n{refusal}",
+        refusal.len()
+    );
+    let mut action = action.unwrap();
+    soon(action.write_all(answer.as_bytes())).await.unwrap();
+    let mut told = Vec::new();
+    loop {
+        match soon(events.recv()).await.expect("the link lives") {
+            Event::Message(Message::Error(error)) => {
+                assert_eq!(error.request_id, Some(json!("r1")));
+                told.push("answer");
+            }
+            Event::State(LinkState::Connecting { .. }) => told.push("connecting"),
+            Event::State(LinkState::Connected { polling: None, .. }) => break,
+            _ => {}
+        }
+    }
+    assert_eq!(told, ["answer", "connecting"]);
+}
+
 #[tokio::test]
 async fn why_there_is_no_connection_is_said_in_words() {
     let fake = Fake::new();
-    let (_link, mut events) = connect_with(fake.endpoint(), Vec::new(), brisk());
+    let (link, mut events) = connect_with(fake.endpoint(), Vec::new(), brisk());
     let at = fake.endpoint();
 
     let problem = r#"{"type":"about:blank","title":"Forbidden","status":403,"code":"bad_origin","detail":"No \u001b[2Jpage may"}"#;
@@ -190,6 +286,7 @@ async fn why_there_is_no_connection_is_said_in_words() {
         "{said}"
     );
     assert!(!said.contains('\u{1b}'), "{said:?}");
+    link.retry_now();
 
     fake.answer("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n")
         .await;

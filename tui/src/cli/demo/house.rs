@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jobtop_client::Endpoint;
+use jobtop_client::endpoint::SECRET;
 use jobtop_core::Timestamp;
 use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
@@ -120,7 +121,8 @@ async fn start(dir: &Path) -> Result<(Child, ChildStdin), Failure> {
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(dir.join("jobtopd.log"))?)
             // A Ctrl-C at the terminal is for the demo, which then ends the daemon in order.
-            .process_group(0);
+            .process_group(0)
+            .env_remove(SECRET);
         // What the person has set is for the person's own daemon.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("JOBTOPD_") {
