@@ -173,10 +173,11 @@ async fn serve(
         metrics: Arc::clone(&metrics),
         pace: Arc::new(Pace::new(settings.limits.requests_per_second)),
         feed,
-        closing,
+        closing: closing.clone(),
     };
     let wiring = Wiring {
         inbox: commands,
+        ending: closing,
         publish: move |notices, now| hub.publish(notices, now),
         store: writer.sender(),
         health: writer.health(),
@@ -252,7 +253,8 @@ async fn serve(
     let mut telling = JoinSet::new();
     telling.spawn(hooks.run(its_hooks, move |job| live.get(job), hooks_end));
     let alerts = Arc::clone(&watched.shared.alerts);
-    runners.spawn(watch::run(watched, alerts));
+    let mut watching = JoinSet::new();
+    watching.spawn(watch::run(watched, alerts));
     say_ready(&doors.served);
     sdnotify::tell(State::Ready(&doors.served));
     tracing::info!(epoch, "serving");
@@ -307,6 +309,8 @@ async fn serve(
 
     sdnotify::tell(State::Stopping);
     let start = Instant::now();
+    // Nor is anybody alarmed by what our own end does to jobs.
+    watching.shutdown().await;
     let _ = close.send(true);
     let going_down = async {
         // Clients first: what they have asked is still decided and kept.

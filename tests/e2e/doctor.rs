@@ -15,6 +15,8 @@ use jobtop_e2e::pty::Pty;
 use jobtop_e2e::wait;
 use serde_json::Value;
 
+use crate::said::id;
+
 /// What it found, and its exit code.
 struct Said {
     code: i32,
@@ -116,6 +118,7 @@ fn all_is_well_beside_a_daemon_in_a_good_terminal() {
     said.has("port", "note", "no TCP port");
     said.has("disk", "well", "MiB left");
     said.has("store", "well", "good");
+    said.has("alerts", "well", "none");
     said.has("clock", "well", "it is 20");
     said.has("terminal", "well", "256 colours");
     said.has("terminal", "well", "80 columns and 24 rows");
@@ -310,6 +313,44 @@ fn a_store_that_is_locked_or_damaged() {
     fs::write(home.data().join("CURRENT"), "nonsense").expect("a file");
     let remedy = doctor(&home, &[]).has("store", "wrong", "");
     assert!(remedy.contains("jobtop daemon check"), "{remedy}");
+}
+
+#[test]
+fn what_the_daemon_itself_says_is_wrong() {
+    let home = Home::new();
+    home.configure(
+        "[alerts]\nqueue_depth = { above = 0 }\n\
+         [hooks.tell]\non = [\"failed\"]\ncommand = [\"/bin/false\"]\n",
+    );
+    let daemon = home.daemon(Setup::unix());
+    let hooks = || daemon.get("/api/hooks").json()["hooks"][0].clone();
+    assert_eq!(doctor(&home, &[]).code, 0);
+    doctor(&home, &[]).has("hooks", "well", "1 told");
+    daemon.create(&serde_json::json!({"type": "orders", "status": "pending"}));
+    let alert = wait::until("an alert", || {
+        let alerts = daemon.get("/api/alerts").json()["alerts"].clone();
+        alerts.as_array()?.first().cloned()
+    });
+    let remedy = doctor(&home, &[]).has("alerts", "wrong", "1 job waits in the queue");
+    assert!(remedy.contains("jobtop queue set"), "{remedy}");
+    let known = home.run(&["alerts", "ack", alert["id"].as_str().expect("an id")]);
+    assert!(known.status.success(), "{known:?}");
+    let said = doctor(&home, &[]);
+    said.has("alerts", "note", "1 acknowledged or muted");
+    assert_eq!(said.code, 0);
+    // It takes a few failures until a hook counts as failing.
+    for _ in 0..3 {
+        let job = id(&daemon.create(&serde_json::json!({"type": "orders"})));
+        daemon.post(
+            &format!("/api/jobs/{job}/fail"),
+            &serde_json::json!({"error": "no"}),
+        );
+    }
+    wait::until("the hook to fail", || {
+        hooks()["failure"].is_string().then_some(())
+    });
+    let remedy = doctor(&home, &[]).has("hooks", "wrong", "the hook tell fails: it ended with 1");
+    assert!(remedy.contains("jobtop hooks test tell"), "{remedy}");
 }
 
 #[test]

@@ -337,7 +337,10 @@ mod tests {
                 "[keys]\npause = [\"x\"]",
                 "f, line 2, column 1: x would mean both pause and cancel",
             ),
-            ("[screen]\nmouse = 1", "f, line 2, column 9: invalid type"),
+            (
+                "[screen]\nmouse = 1",
+                "f, line 2, column 9: 1 stands where true or false belongs",
+            ),
             ("[screen", "f, line 1"),
             (
                 "[targets.etl]\nurl = \"etl1\"",

@@ -11,7 +11,7 @@ pub(crate) enum Failure {
     Failed(Said),
     /// The command line asks for something that makes no sense (2).
     Usage(Said),
-    /// No such job (3).
+    /// No such job, alert or hook (3).
     NoSuchJob(Said),
     /// Not this identity's to see or do (4).
     NotAllowed(Said),

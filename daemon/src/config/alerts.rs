@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use jobtop_core::alert::{Rule, Rules, Setting};
+use jobtop_core::{JobType, queue, text};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -33,7 +34,7 @@ struct RawRule {
     clear: Option<Spanned<f64>>,
     hold: Option<Spanned<String>>,
     within: Option<Spanned<String>>,
-    least: Option<u64>,
+    least: Option<Spanned<u64>>,
     types: BTreeMap<Spanned<String>, RawRule>,
     queues: BTreeMap<Spanned<String>, RawRule>,
 }
@@ -44,6 +45,11 @@ pub(super) struct Wrong {
     pub(super) what: String,
     pub(super) hint: String,
 }
+
+/// Nobody looks further back at what has ended.
+const LONGEST_MS: u64 = 24 * 3_600_000;
+/// So many runs are known of a kind of job.
+const RUNS: u64 = 15;
 
 /// Checks them, and lays them over the defaults.
 pub(super) fn check(raw: &Raw) -> Result<Rules, Wrong> {
@@ -80,6 +86,7 @@ pub(super) fn check(raw: &Raw) -> Result<Rules, Wrong> {
             }
         }
         for (name, raw) in own {
+            possible(rule, name)?;
             let setting = over(rule, settings.usual, raw)?;
             if let Some((name, _)) = raw.types.iter().chain(&raw.queues).next() {
                 return Err(Wrong {
@@ -94,25 +101,32 @@ pub(super) fn check(raw: &Raw) -> Result<Rules, Wrong> {
     Ok(rules)
 }
 
+/// A type or a queue that there can't be has no settings.
+fn possible(rule: Rule, name: &Spanned<String>) -> Result<(), Wrong> {
+    let shown = text::clean_within(name.get_ref(), 60);
+    let (what, hint) = match rule {
+        Rule::QueueDepth if !queue::is_name(name.get_ref()) => (
+            format!("{shown:?} is no name of a queue"),
+            "Use 1 to 64 letters, digits or _.-",
+        ),
+        Rule::FailureRate | Rule::Overdue if JobType::new(name.get_ref()).is_err() => (
+            format!("{shown:?} is no type of jobs"),
+            "Use 1 to 64 lower-case letters, digits or _.-",
+        ),
+        _ => return Ok(()),
+    };
+    Err(Wrong {
+        at: name.span(),
+        what,
+        hint: hint.to_owned(),
+    })
+}
+
 fn over(rule: Rule, usual: Setting, raw: &RawRule) -> Result<Setting, Wrong> {
+    measures(rule, raw)?;
     let mut setting = usual;
     if let Some(above) = &raw.above {
-        let most = match rule {
-            Rule::FailureRate | Rule::Disk => 1.0,
-            _ => 1e9,
-        };
-        if !(0.0..=most).contains(above.get_ref()) {
-            return Err(Wrong {
-                at: above.span(),
-                what: format!("{} is no threshold for {}", above.get_ref(), rule.word()),
-                hint: match rule {
-                    Rule::FailureRate => "Give a share, like 0.1 for 10 %".to_owned(),
-                    Rule::Disk => "Give a share, like 0.95 for 95 % full".to_owned(),
-                    _ => "Give a number from 0 on".to_owned(),
-                },
-            });
-        }
-        setting = setting.above(*above.get_ref());
+        setting = setting.above(threshold(rule, above)?);
     }
     if let Some(clear) = &raw.clear {
         if !(0.0..=setting.above).contains(clear.get_ref()) {
@@ -124,24 +138,107 @@ fn over(rule: Rule, usual: Setting, raw: &RawRule) -> Result<Setting, Wrong> {
         }
         setting.clear = *clear.get_ref();
     }
-    for (given, time) in [
-        (&raw.hold, &mut setting.hold_ms),
-        (&raw.within, &mut setting.within_ms),
-    ] {
-        if let Some(given) = given {
-            *time = match given.get_ref().as_str() {
-                "0" | "0s" => 0,
-                text => duration::parse(text).map_err(|wrong| Wrong {
-                    at: given.span(),
-                    what: wrong.to_string(),
-                    hint: duration::HINT.to_owned(),
-                })?,
-            };
-        }
+    if let Some(hold) = &raw.hold {
+        setting.hold_ms = time(hold)?;
     }
-    setting.least = raw.least.unwrap_or(setting.least);
+    if let Some(within) = &raw.within {
+        setting.within_ms = span(rule, within)?;
+    }
+    if let Some(least) = &raw.least {
+        if rule == Rule::Overdue && *least.get_ref() > RUNS {
+            return Err(Wrong {
+                at: least.span(),
+                what: format!("of {} runs overdue never knows", least.get_ref()),
+                hint: format!("Give at most {RUNS}; on = false switches it off"),
+            });
+        }
+        setting.least = *least.get_ref();
+    }
     setting.on = raw.on.unwrap_or(setting.on);
     Ok(setting)
+}
+
+/// A rule that is a yes or a no has no numbers.
+fn measures(rule: Rule, raw: &RawRule) -> Result<(), Wrong> {
+    if !matches!(rule, Rule::Store | Rule::Hooks) {
+        return Ok(());
+    }
+    let given = [
+        ("above", raw.above.as_ref().map(Spanned::span)),
+        ("clear", raw.clear.as_ref().map(Spanned::span)),
+        ("within", raw.within.as_ref().map(Spanned::span)),
+        ("least", raw.least.as_ref().map(Spanned::span)),
+    ];
+    let stray = given.into_iter().find_map(|(name, at)| Some((name, at?)));
+    stray.map_or(Ok(()), |(name, at)| {
+        Err(Wrong {
+            at,
+            what: format!("{} counts nothing, and has no {name}", rule.word()),
+            hint: "It takes on and hold".to_owned(),
+        })
+    })
+}
+
+fn threshold(rule: Rule, above: &Spanned<f64>) -> Result<f64, Wrong> {
+    let is_share = matches!(rule, Rule::FailureRate | Rule::Disk);
+    let given = *above.get_ref();
+    // More than all of it there never is.
+    let fits = (0.0..=1e9).contains(&given) && (!is_share || given < 1.0);
+    if fits {
+        return Ok(given);
+    }
+    Err(Wrong {
+        at: above.span(),
+        what: format!("{given} is no threshold for {}", rule.word()),
+        hint: match rule {
+            Rule::FailureRate => {
+                "Give a share below 1, like 0.1 for 10 %; on = false switches it off".to_owned()
+            }
+            Rule::Disk => {
+                "Give a share below 1, like 0.95 for 95 % full; on = false switches it off"
+                    .to_owned()
+            }
+            _ => "Give a number from 0 on".to_owned(),
+        },
+    })
+}
+
+fn span(rule: Rule, within: &Spanned<String>) -> Result<u64, Wrong> {
+    let ms = time(within)?;
+    let counts = matches!(
+        rule,
+        Rule::FailureRate | Rule::ConnectionFailures | Rule::LateUpdates
+    );
+    let (what, hint) = match ms {
+        0 if counts => (
+            format!("within no time {} counts nothing", rule.word()),
+            "Give a time, like 15m; on = false switches it off",
+        ),
+        ms if rule == Rule::FailureRate && ms > LONGEST_MS => (
+            format!(
+                "{:?} is further back than failure_rate looks",
+                text::clean_within(within.get_ref(), 40)
+            ),
+            "Give at most 24h",
+        ),
+        _ => return Ok(ms),
+    };
+    Err(Wrong {
+        at: within.span(),
+        what,
+        hint: hint.to_owned(),
+    })
+}
+
+fn time(given: &Spanned<String>) -> Result<u64, Wrong> {
+    match given.get_ref().as_str() {
+        "0" | "0s" => Ok(0),
+        text => duration::parse(text).map_err(|wrong| Wrong {
+            at: given.span(),
+            what: wrong.to_string(),
+            hint: duration::HINT.to_owned(),
+        }),
+    }
 }
 
 #[cfg(test)]
@@ -173,6 +270,12 @@ mod tests {
             (rate.above, rate.clear, rate.within_ms, rate.least),
             (0.5, 0.2, 3_600_000, 3)
         );
+        // The ends of what there can be.
+        read(
+            "failure_rate = { above = 0.999, within = \"24h\" }\noverdue = { least = 15, within = \"0\" }\n\
+             store = { on = false, hold = \"1m\" }\nqueue_depth = { queues = { \"Night.1\" = {} } }\n",
+        )
+        .unwrap();
         assert_eq!(read("").unwrap(), Rules::default());
     }
 
@@ -184,6 +287,33 @@ mod tests {
                 "no threshold for failure_rate",
             ),
             ("disk = { above = -0.1 }", "no threshold for disk"),
+            // What would switch a rule off without a word.
+            ("failure_rate = { above = 1 }", "on = false switches it off"),
+            ("disk = { above = 1.0 }", "on = false switches it off"),
+            ("failure_rate = { within = \"0\" }", "counts nothing"),
+            (
+                "connection_failures = { within = \"0s\" }",
+                "counts nothing",
+            ),
+            ("late_updates = { within = \"0\" }", "counts nothing"),
+            ("failure_rate = { within = \"25h\" }", "at most 24h"),
+            ("overdue = { least = 16 }", "at most 15"),
+            ("store = { above = 1 }", "takes on and hold"),
+            ("hooks = { clear = 1 }", "takes on and hold"),
+            ("hooks = { least = 1 }", "has no least"),
+            (
+                "failure_rate = { types = { \"No Type\" = { above = 0.5 } } }",
+                "no type of jobs",
+            ),
+            ("overdue = { types = { Big = {} } }", "no type of jobs"),
+            (
+                "queue_depth = { queues = { \"a b\" = {} } }",
+                "no name of a queue",
+            ),
+            (
+                "failure_rate = { types = { x = { above = 1.5 } } }",
+                "no threshold",
+            ),
             ("queue_depth = { above = nan }", "no threshold"),
             ("queue_depth = { above = 5, clear = 6 }", "never be well"),
             ("queue_depth = { hold = \"30\" }", "no unit"),

@@ -448,8 +448,33 @@ mod tests {
             ),
             (
                 "retention = 30",
-                "f, line 1, column 13: invalid type",
-                "TOML",
+                "f, line 1, column 13: 30 stands where a text belongs",
+                "in quotes",
+            ),
+            (
+                "[alerts]\nfailure_rate = { above = \"10 %\" }",
+                "f, line 2, column 26: the text \"10 %\" stands where a number belongs",
+                "a number, like 0.1",
+            ),
+            (
+                "[alerts]\nqueue_depth = { on = 1 }",
+                "f, line 2, column 22: 1 stands where true or false belongs",
+                "without quotes",
+            ),
+            (
+                "[alerts]\noverdue = { least = -1 }",
+                "f, line 2, column 21: -1 stands where a whole number belongs",
+                "like 10",
+            ),
+            (
+                "[alerts]\nstalled = false",
+                "f, line 2, column 11: false stands where a section belongs",
+                "{ on = false }",
+            ),
+            (
+                "[alerts]\ndisk = { above = 1 }",
+                "f, line 2, column 18: 1 is no threshold for disk",
+                "on = false switches it off",
             ),
             (
                 "retention = \"30\"",

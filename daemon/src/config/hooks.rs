@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Uri;
+use hyper::http::uri::Authority;
 use jiff::tz::TimeZone;
 use jobtop_core::query::{Query, Today, nearest};
 use jobtop_core::{queue, text};
@@ -298,9 +299,18 @@ fn address(page: &Page<'_>, given: &Spanned<String>) -> Result<Uri, Failure> {
         Some(authority) if authority.as_str().contains('@') => {
             Err(wrong("a webhook's URL has no user name or password"))
         }
+        Some(authority) if !has_port_or_none(authority) => {
+            Err(wrong("a port is a number from 1 to 65535"))
+        }
         Some(authority) if !authority.host().is_empty() => Ok(uri),
         _ => Err(wrong("this URL names no host")),
     }
+}
+
+/// Whether what stands behind the host, if anything does, is a port.
+fn has_port_or_none(authority: &Authority) -> bool {
+    let behind = authority.as_str().strip_prefix(authority.host());
+    behind.is_some_and(str::is_empty) || authority.port_u16().is_some_and(|port| port > 0)
 }
 
 fn secret_in(page: &Page<'_>, given: &Spanned<PathBuf>) -> Result<Secret, Failure> {
@@ -370,6 +380,19 @@ mod tests {
 
     fn checked(text: &str) -> Result<BTreeMap<Arc<str>, Arc<Hook>>, Failure> {
         allowed(file::check(text, "f")?.hooks, true)
+    }
+
+    #[test]
+    fn a_port_may_be_said() {
+        for url in [
+            "http://[::1]:7/",
+            "http://[::1]/",
+            "https://h:65535/x",
+            "https://h",
+        ] {
+            let text = format!("[hooks.a]\non = [\"alert\"]\nurl = \"{url}\"\n");
+            assert!(checked(&text).is_ok(), "{url}");
+        }
     }
 
     #[test]
@@ -475,6 +498,16 @@ mod tests {
                 "",
             ),
             ("[hooks.a]\non = [\"alert\"]\nurl = \"/x\"", "line 3: ", ""),
+            (
+                "[hooks.a]\non = [\"alert\"]\nurl = \"http://127.0.0.1:99999/x\"",
+                "line 3: a port is a number from 1 to 65535",
+                "[:PORT]",
+            ),
+            (
+                "[hooks.a]\non = [\"alert\"]\nurl = \"https://[::1]:0/x\"",
+                "line 3: a port is a number",
+                "",
+            ),
             (
                 "[hooks.a]\non = [\"alert\"]\nurl = \"http://h\"\ntimeout = \"2h\"",
                 "line 4: 2h is too long",

@@ -48,6 +48,8 @@ pub struct Board {
     newest: JobId,
     /// Whether there is room for new jobs.
     pub(super) accepting: bool,
+    /// Whether the daemon is going down: it ends connections itself then.
+    ending: bool,
     pub(super) queues: Queues,
     /// Who is told what becomes of jobs.
     listener: Option<Arc<dyn Listener>>,
@@ -103,6 +105,7 @@ impl Board {
             revision: 0,
             newest: JobId(0),
             accepting: true,
+            ending: false,
             queues: Queues::new(queues),
             listener: None,
         };
@@ -138,6 +141,11 @@ impl Board {
     /// Whether there is room for new jobs.
     pub(super) fn set_accepting(&mut self, accepting: bool) {
         self.accepting = accepting;
+    }
+
+    /// Whether the daemon is going down.
+    pub(super) fn set_ending(&mut self, ending: bool) {
+        self.ending = ending;
     }
 
     /// How long until [`Board::due`] should be asked; `None` if nothing can become due.
@@ -330,7 +338,8 @@ impl Board {
         let (Some(listener), Some(job)) = (listener, self.shared(id)) else {
             return;
         };
-        let stalled = job.state.stalled_since.is_some();
+        // A producer whose connection we end ourselves is not to blame.
+        let stalled = job.state.stalled_since.is_some() && !self.ending;
         let event = Event::of_end(Arc::clone(&job)).or(stalled.then_some(Event::Stalled(job)));
         if let Some(event) = event {
             outcome

@@ -44,6 +44,8 @@ pub struct Wiring<P> {
     pub store: mpsc::Sender<Commit>,
     /// How the store is.
     pub health: watch::Receiver<StoreHealth>,
+    /// Whether the daemon is going down.
+    pub ending: watch::Receiver<bool>,
     /// The time.
     pub clock: Clock,
     /// Whether a process of this machine lives.
@@ -101,6 +103,7 @@ where
         let instant = Instant::now();
         let mut outcome = Outcome::default();
         board.set_accepting(*wiring.health.borrow() != StoreHealth::NoRoom);
+        board.set_ending(*wiring.ending.borrow());
         for Brought { command, came } in commands.drain(..) {
             outcome.came = Some(came);
             board.decide(command, now, &mut random_bits, &mut outcome);

@@ -841,6 +841,7 @@ async fn a_sign_of_life_goes_by_way_of_the_store() {
         publish: |_, _| {},
         store,
         health,
+        ending: watch::channel(false).1,
         clock: Clock::new(),
         alive: |_| false,
         pulse: Some(Pulse {
@@ -907,4 +908,15 @@ fn what_becomes_of_jobs_is_told_once() {
             "failed failed"
         ]
     );
+    // Whose connection a daemon that goes down has ended is not told of; how jobs end is.
+    let [cut_off, done] = [4, 5].map(|conn| {
+        desk.connect(conn);
+        desk.produce(conn)
+    });
+    desk.board.set_ending(true);
+    desk.send(Command::Gone { conn: ConnId(4) });
+    desk.act(done, Verb::Complete).unwrap();
+    assert!(desk.job(cut_off).state.stalled_since.is_some());
+    let heard = ear.0.lock().unwrap();
+    assert_eq!(heard[4..], ["finished completed"]);
 }

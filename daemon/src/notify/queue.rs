@@ -155,13 +155,7 @@ impl Queue {
         };
         let (why, later) = match verdict {
             Verdict::Told => {
-                self.failures = 0;
-                self.failing = None;
-                self.rests_until = 0;
-                // The receiver is back: nobody waits for it any longer.
-                for entry in &mut self.waiting {
-                    entry.not_before = 0;
-                }
+                self.forgive();
                 self.take(at);
                 return Settled::Over;
             }
@@ -194,6 +188,16 @@ impl Queue {
             self.rests_until = entry.not_before.max(now.mono + rest.as_millis() as u64);
         }
         Settled::Again
+    }
+
+    /// The receiver is back, or another one: nobody waits for it any longer.
+    pub(super) fn forgive(&mut self) {
+        self.failures = 0;
+        self.failing = None;
+        self.rests_until = 0;
+        for entry in &mut self.waiting {
+            entry.not_before = 0;
+        }
     }
 
     /// Since when it fails again and again, and why.

@@ -55,8 +55,15 @@ pub(crate) struct Room {
     spool: Spool,
     writer: Option<Writer>,
     attempts: JoinSet<(Arc<Delivery>, Verdict)>,
-    tests: JoinSet<()>,
+    tests: JoinSet<Test>,
 }
+
+/// A test that has ended: of what, what came of it, and who asked.
+type Test = (
+    Arc<Hook>,
+    HookTested,
+    oneshot::Sender<Result<HookTested, Refusal>>,
+);
 
 /// A hook, and what it has yet to be told.
 #[derive(Debug)]
@@ -170,7 +177,11 @@ impl Room {
                     }
                 }
                 Some(request) = self.requests.recv() => self.answer(request),
-                Some(_) = self.tests.join_next() => {}
+                Some(ended) = self.tests.join_next() => {
+                    if let Ok(test) = ended {
+                        self.tested(test);
+                    }
+                }
                 Ok(()) = hooks.changed() => {
                     let new = hooks.borrow_and_update().clone();
                     if self.places.is_empty() {
@@ -234,6 +245,10 @@ impl Room {
                     queue: Queue::default(),
                 });
             place.hook = Arc::clone(hook);
+            if is_new {
+                // What failed was the one before.
+                place.queue.forgive();
+            }
         }
         self.shared
             .listens
@@ -487,15 +502,28 @@ impl Room {
                 Verdict::Told => None,
                 Verdict::Later(why, _) | Verdict::Never(why) => Some(why),
             };
-            let _ = reply.send(Ok(HookTested {
+            let tested = HookTested {
                 ok: failure.is_none(),
                 failure,
                 exit_code: tried.exit_code,
                 status: tried.status,
                 output: lines(&tried.said).collect::<Vec<_>>().join("\n"),
                 milliseconds: clock.now().mono.saturating_sub(now.mono),
-            }));
+            };
+            (hook, tested, reply)
         });
+    }
+
+    /// A hook that takes a sample is well, unless it is another one meanwhile.
+    fn tested(&mut self, (hook, tested, reply): Test) {
+        if tested.ok
+            && let Some(place) = self.places.get_mut(&hook.name)
+            && place.hook == hook
+        {
+            place.queue.forgive();
+            self.tell_ailing();
+        }
+        let _ = reply.send(Ok(tested));
     }
 }
 

@@ -140,6 +140,43 @@ async fn a_hook_that_fails_again_and_again_ails_until_it_does_not() {
 }
 
 #[tokio::test]
+async fn one_that_is_mended_is_well_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let well = dir.path().join("well");
+    let script = format!("test -e {}", well.display());
+    let (teller, room, hooks) = open(dir.path(), vec![hook("a", "", &script)]);
+    let (change, changed) = watch::channel(hooks.borrow().clone());
+    let (_end, ending) = watch::channel(false);
+    tokio::spawn(room.run(changed, |_| None, ending));
+    let fail = async |about: &str| {
+        for n in 0..3 {
+            teller.tell(Occurrence::Alert(json!({"id": format!("{about}{n}")})));
+        }
+        until("it to ail", async || !teller.ailing().is_empty()).await;
+    };
+    fail("a").await;
+    assert!(!teller.test("a").await.unwrap().ok);
+    assert_eq!(teller.ailing().len(), 1, "a test that fails mends nothing");
+    // A test that is told is enough, and what waits is told without a rest.
+    std::fs::write(&well, "").unwrap();
+    assert!(teller.test("a").await.unwrap().ok);
+    assert_eq!(teller.ailing(), []);
+    until("what waited", async || {
+        teller.list().await.unwrap()[0].waiting == 0
+    })
+    .await;
+    std::fs::remove_file(&well).unwrap();
+    fail("b").await;
+    // The same again is no repair.
+    change.send_modify(|_| ());
+    assert!(!teller.test("a").await.unwrap().ok);
+    assert_eq!(teller.ailing().len(), 1);
+    let mended = Arc::new(hook("a", "", "true"));
+    change.send_replace(Hooks::from([("a".into(), mended)]));
+    until("it to be well", async || teller.ailing().is_empty()).await;
+}
+
+#[tokio::test]
 async fn what_does_not_fit_is_counted_and_nobody_waits() {
     let dir = tempfile::tempdir().unwrap();
     let (teller, room, _hooks) = open(dir.path(), vec![hook("a", "", "true")]);

@@ -63,11 +63,41 @@ pub fn explained(said: &str) -> Mistake {
                 hint,
             }
         }
-        _ => Mistake {
+        _ => mistyped(&said).unwrap_or_else(|| Mistake {
             what: text::clean_within(&said, 300).into_owned(),
             hint: "The file is TOML; jobtop-config(5) lists its settings".to_owned(),
-        },
+        }),
     }
+}
+
+/// A value of another kind than belongs there: `invalid type: string "x", expected f64`.
+fn mistyped(said: &str) -> Option<Mistake> {
+    let rest = said.strip_prefix("invalid type: ");
+    let rest = rest.or_else(|| said.strip_prefix("invalid value: "))?;
+    let (found, expected) = rest.rsplit_once(", expected ")?;
+    let (wanted, like) = match expected {
+        "f64" | "f32" => ("a number", "a number, like 0.1"),
+        "u64" | "u32" | "u16" | "usize" | "i64" | "i32" => {
+            ("a whole number", "a whole number, like 10")
+        }
+        "a boolean" => ("true or false", "true or false, without quotes"),
+        "a string" | "path string" => ("a text", "a text in quotes, like \"10m\""),
+        "a sequence" => ("a list", "a list, like [\"a\", \"b\"]"),
+        "a map" => ("a section", "settings, like { on = false }"),
+        _ if expected.starts_with("struct ") => ("a section", "settings, like { on = false }"),
+        _ => return None,
+    };
+    let found = match found.split_once(' ') {
+        Some(("string", text)) => format!("the text {}", text::clean_within(text, 60)),
+        Some((_, value)) => text::clean_within(value.trim_matches('`'), 60).into_owned(),
+        None if found == "sequence" => "a list".to_owned(),
+        None if found == "map" => "a section".to_owned(),
+        None => return None,
+    };
+    Some(Mistake {
+        what: format!("{found} stands where {wanted} belongs"),
+        hint: format!("Write {like}"),
+    })
 }
 
 #[cfg(test)]
@@ -101,7 +131,27 @@ mod tests {
             ),
             (
                 "invalid type: integer `1`\nexpected a string",
-                "invalid type: integer `1`, expected a string",
+                "1 stands where a text belongs",
+                "Write a text in quotes, like \"10m\"",
+            ),
+            (
+                "invalid type: string \"many\", expected f64",
+                "the text \"many\" stands where a number belongs",
+                "Write a number, like 0.1",
+            ),
+            (
+                "invalid value: integer `-3`, expected u64",
+                "-3 stands where a whole number belongs",
+                "Write a whole number, like 10",
+            ),
+            (
+                "invalid type: boolean `true`, expected struct RawRule",
+                "true stands where a section belongs",
+                "Write settings, like { on = false }",
+            ),
+            (
+                "invalid length 3",
+                "invalid length 3",
                 "The file is TOML; jobtop-config(5) lists its settings",
             ),
         ] {

@@ -1,5 +1,7 @@
 //! What is wrong, as the daemons say it: counted at the top of every screen, listed on one of its own, acknowledged and muted there.
 
+use std::sync::Arc;
+
 use jobtop_core::Timestamp;
 use jobtop_core::alert::Alert;
 
@@ -43,14 +45,44 @@ impl Alarms {
 /// Takes an alert over; whether it is one that disturbs and was not there before.
 pub(super) fn hear(app: &mut App, host: HostId, alert: Alert) {
     let now = app.hosts.at(host).link.by_daemon(app.now.wall);
-    let alarms = &mut app.hosts.at_mut(host).alarms;
+    let alarms = &app.hosts.at(host).alarms;
     let is_new = alert.disturbs(now) && !alarms.0.iter().any(|known| known.id == alert.id);
     let text = alert.message.to_string();
-    alarms.hear(alert);
+    let was_there = row_of_chosen(app).is_some();
+    app.hosts.at_mut(host).alarms.hear(alert);
     if is_new {
         app.toast = Some(Toast::new(Tone::Refusal, text, app.now.mono));
     }
-    app.alarm_at = app.alarm_at.min(listed(app).len().saturating_sub(1));
+    // One that is told anew after others keeps the cursor until all are told.
+    if was_there || app.alarm.is_none() || row_of_chosen(app).is_some() {
+        settle(app);
+    } else {
+        app.alarm_at = app.alarm_at.min(last(app));
+    }
+}
+
+/// The cursor stays with the chosen one, whatever comes before it; one that is gone leaves it to whatever has its row.
+pub(super) fn settle(app: &mut App) {
+    let at = row_of_chosen(app).unwrap_or_else(|| app.alarm_at.min(last(app)));
+    choose(app, at);
+}
+
+fn choose(app: &mut App, at: usize) {
+    let chosen = listed(app)
+        .get(at)
+        .map(|(host, alert)| (*host, Arc::clone(&alert.id)));
+    app.alarm_at = at;
+    app.alarm = chosen;
+}
+
+fn row_of_chosen(app: &App) -> Option<usize> {
+    let (host, id) = app.alarm.as_ref()?;
+    let mut listed = listed(app).into_iter();
+    listed.position(|(at, alert)| at == *host && alert.id == *id)
+}
+
+fn last(app: &App) -> usize {
+    listed(app).len().saturating_sub(1)
 }
 
 /// The daemon tells its alerts from the beginning.
@@ -83,15 +115,15 @@ pub(super) fn open(app: &mut App) {
         app.screen = app.ground.screen();
     } else {
         app.screen = Screen::Alerts;
-        app.alarm_at = 0;
+        choose(app, 0);
     }
 }
 
 /// Moves the cursor.
 pub(super) fn go(app: &mut App, action: Action) {
-    let last = listed(app).len().saturating_sub(1);
+    let last = last(app);
     let page = app.shown.rows.max(1);
-    app.alarm_at = match action {
+    let at = match action {
         Action::Up => app.alarm_at.saturating_sub(1),
         Action::Down => app.alarm_at + 1,
         Action::PageUp => app.alarm_at.saturating_sub(page),
@@ -101,6 +133,7 @@ pub(super) fn go(app: &mut App, action: Action) {
         _ => app.alarm_at,
     }
     .min(last);
+    choose(app, at);
 }
 
 /// The chosen one: it is known, or its cause is not to disturb.

@@ -32,7 +32,10 @@ pub(super) fn take(app: &mut App, host: HostId, mut message: Message) -> Vec<Eff
             alarms::begin(app, host);
             return Vec::new();
         }
-        Message::SnapshotEnd(said) if said.channel == ALERTS => return Vec::new(),
+        Message::SnapshotEnd(said) if said.channel == ALERTS => {
+            alarms::settle(app);
+            return Vec::new();
+        }
         _ => {}
     }
     let message = &message;

@@ -6,6 +6,7 @@
 //! [`figures`], [`keeper`], [`alarms`]) and modes ([`typing`], [`confirm`], [`columns`], [`palette`], [`help`]).
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use jobtop_core::proto::view::View;
 use jobtop_core::{JobId, JobType, Now, Status, Timestamp};
@@ -94,8 +95,10 @@ pub(crate) struct App {
     pub(crate) past: Past,
     /// Figures about them.
     pub(crate) figures: Figures,
-    /// The place of the chosen alert.
+    /// The row of the chosen alert.
     pub(crate) alarm_at: usize,
+    /// The chosen alert, whose row changes with what comes before it.
+    alarm: Option<(HostId, Arc<str>)>,
     /// Who gets the keys.
     pub(crate) mode: Mode,
     /// The log on the screen.
@@ -226,6 +229,7 @@ impl App {
             past: Past::default(),
             figures: Figures::default(),
             alarm_at: 0,
+            alarm: None,
             mode: Mode::Browse,
             log: None,
             asked: HashMap::new(),

@@ -1,13 +1,16 @@
 //! `jobtop alerts`: what is wrong now and was lately; `--follow` says each as it comes; `ack` and `mute`.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
 use jobtop_client::link;
 use jobtop_client::rest::Rest;
-use jobtop_core::Timestamp;
 use jobtop_core::alert::Alert;
 use jobtop_core::proto::alerts::AlertsAnswer;
 use jobtop_core::proto::message::Message;
 use jobtop_core::proto::request::Subscribe;
+use jobtop_core::{Timestamp, UserId};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::follow::next;
@@ -25,7 +28,7 @@ use crate::view::format;
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Say each alert as it comes, changes and goes, a line each, until Ctrl-C
+    /// Say each alert as it comes, is known, is muted and goes, a line each, until Ctrl-C
     #[arg(long)]
     follow: bool,
     /// Those that are over too
@@ -185,7 +188,7 @@ async fn follow(rest: &Rest, form: &list::Form, color: Color) -> Result<(), Fail
     let mut interrupts = signal(SignalKind::interrupt())
         .map_err(|error| Failure::failed(format!("Ctrl-C can't be heard: {error}")))?;
     let paint = Paint::of_stdout(color);
-    let mut said: Option<(std::sync::Arc<str>, &str)> = None;
+    let mut shown = Shown::default();
     loop {
         let message = tokio::select! {
             message = next(&mut events) => message?,
@@ -194,19 +197,36 @@ async fn follow(rest: &Rest, form: &list::Form, color: Color) -> Result<(), Fail
         match message {
             Message::Alert { alert, .. } => {
                 let now = clock::now().wall;
-                let state = state(&alert, now);
-                // That a value has changed is for programs.
-                let is_same = said.as_ref() == Some(&(alert.id.clone(), state));
+                if !shown.is_news(&alert) {
+                    continue;
+                }
                 match form.shape() {
-                    list::Shape::Table if is_same => {}
-                    list::Shape::Table => print::answer(&line(&alert, state, now, paint))?,
+                    list::Shape::Table => {
+                        print::answer(&line(&alert, state(&alert, now), now, paint))?;
+                    }
                     list::Shape::Json | list::Shape::Lines => print::json(&alert)?,
                 }
-                said = Some((alert.id.clone(), state));
             }
             Message::Error(error) => return Err(Failure::failed(words::clean(&error.message))),
             _ => {}
         }
+    }
+}
+
+/// What was said of the alerts that are active: who knows of each, and until when it is muted.
+#[derive(Default)]
+struct Shown(BTreeMap<Arc<str>, (Option<UserId>, Option<Timestamp>)>);
+
+impl Shown {
+    /// Whether it comes, goes, or is known or muted anew; that its value has changed is said to nobody.
+    fn is_news(&mut self, alert: &Alert) -> bool {
+        if !alert.is_active() {
+            // What is over when it is first told of is past.
+            return self.0.remove(&alert.id).is_some();
+        }
+        let state = (alert.acknowledged_by.clone(), alert.muted_until);
+        let before = self.0.insert(Arc::clone(&alert.id), state.clone());
+        before != Some(state)
     }
 }
 
@@ -219,4 +239,59 @@ fn line(alert: &Alert, state: &str, now: Timestamp, paint: Paint) -> String {
     };
     let (message, id) = (words::clean(&alert.message), words::clean(&alert.id));
     format!("{time}  {state}  {message}  ({id})\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use jobtop_core::alert::Rule;
+
+    use super::*;
+
+    fn alert(n: u32) -> Alert {
+        Alert {
+            id: format!("alert_7_{n}").into(),
+            rule: Rule::Stalled,
+            subject: None,
+            message: "1 job is not heard of".into(),
+            suggestion: "".into(),
+            since: Timestamp(0),
+            ended_at: None,
+            value: 1.0,
+            threshold: 0.0,
+            jobs: Vec::new(),
+            owners: Vec::new(),
+            acknowledged_by: None,
+            muted_until: None,
+        }
+    }
+
+    #[test]
+    fn each_is_said_when_it_comes_is_known_is_muted_and_goes_among_many() {
+        let mut shown = Shown::default();
+        let mut round = |change: &dyn Fn(&mut Alert)| {
+            let news = (0..30).filter(|n| {
+                let mut alert = alert(*n);
+                change(&mut alert);
+                shown.is_news(&alert)
+            });
+            news.count()
+        };
+        let ann = UserId::new("ann").unwrap();
+        assert_eq!(round(&|_| ()), 30, "they come");
+        assert_eq!(round(&|_| ()), 0);
+        assert_eq!(round(&|alert| alert.value = 2.0), 0);
+        let known = |alert: &mut Alert| alert.acknowledged_by = Some(ann.clone());
+        assert_eq!(round(&known), 30);
+        assert_eq!(round(&known), 0);
+        let muted = |alert: &mut Alert| {
+            known(alert);
+            alert.muted_until = Some(Timestamp(9));
+        };
+        assert_eq!(round(&muted), 30);
+        assert_eq!(round(&muted), 0);
+        let over = |alert: &mut Alert| alert.ended_at = Some(Timestamp(5));
+        assert_eq!(round(&over), 30, "they go");
+        assert_eq!(round(&over), 0);
+        assert!(shown.0.is_empty(), "those that are over are forgotten");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use jobtop_client::rest::CallError;
 use jobtop_core::proto::hook::{HookTested, HookView, HooksAnswer};
 
 use crate::cli::print::colour::Paint;
@@ -44,7 +45,7 @@ pub(crate) async fn main(args: Args, global: &Global) -> Result<ExitCode, Failur
             Ok(ExitCode::SUCCESS)
         }
         Command::Test(args) => {
-            let tested = rest.test_hook(&args.name).await?;
+            let tested = rest.test_hook(&args.name).await.map_err(refused)?;
             if args.json {
                 print::json(&tested)?;
             } else {
@@ -56,6 +57,17 @@ pub(crate) async fn main(args: Args, global: &Global) -> Result<ExitCode, Failur
                 ExitCode::FAILURE
             })
         }
+    }
+}
+
+/// That there is no such hook is another failure than one of the hook.
+fn refused(error: CallError) -> Failure {
+    let is_missing = matches!(&error, CallError::Refused(problem) if problem.code == "not_found");
+    match Failure::from(error) {
+        Failure::Failed(said) if is_missing => {
+            Failure::NoSuchJob(said.hint("`jobtop hooks ls` shows those that there are"))
+        }
+        other => other,
     }
 }
 

@@ -5,20 +5,26 @@
 //! active  3m        51 jobs wait in the queue default
 //! known   2h        3 of 24 csv_processing jobs failed within 15 min (12.5 %)
 //!
+//! 51 jobs wait in the queue default
+//! value 51, too much above 50
 //! Give the queue more slots: jobtop queue set NAME --slots N, …
 //! ```
 
-use jobtop_core::alert::Alert;
+use jobtop_core::Timestamp;
+use jobtop_core::alert::{Alert, Rule};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::theme::Theme;
 use super::{cell, format};
+use crate::app::hosts::HostId;
 use crate::app::{App, alarms};
 
-/// Lines that the chosen one takes below the list.
-const BELOW: u16 = 5;
+/// Lines that are kept for the chosen one below the list, where there is room.
+const BELOW: u16 = 7;
+/// Rows that the list has before the chosen one takes more.
+const LEAST: u16 = 3;
 
 /// Draws the list and the chosen one; returns how many rows there is room for.
 pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) -> usize {
@@ -28,7 +34,10 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) -> 
         cell::put(buffer, cell::line(area, 0), text, theme.good(), theme);
         return usize::from(area.height);
     }
-    let rows = area.height.saturating_sub(1 + BELOW).max(1);
+    let about = listed.get(app.alarm_at).map_or_else(Vec::new, |chosen| {
+        about(app, *chosen, area.width.into(), theme)
+    });
+    let (rows, top) = split(area.height, about.len() as u16);
     let head = format!("{:<8}{:<9}WHAT", "STATE", "SINCE");
     cell::put(buffer, cell::line(area, 0), &head, theme.faint(), theme);
     let first = app
@@ -64,22 +73,29 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, theme: Theme) -> 
             theme,
         );
     }
-    if let Some((_, alert)) = listed.get(app.alarm_at) {
-        let top = rows + 2;
-        for (nth, (text, style)) in about(app, alert, area.width.into(), theme)
-            .iter()
-            .enumerate()
-        {
-            let line = top + nth as u16;
-            if line < area.height {
-                cell::put(buffer, cell::line(area, line), text, *style, theme);
-            }
+    for (nth, (text, style)) in about.iter().enumerate() {
+        let line = top + nth as u16;
+        if line < area.height {
+            cell::put(buffer, cell::line(area, line), text, *style, theme);
         }
     }
     usize::from(rows)
 }
 
-fn state(alert: &Alert, now: jobtop_core::Timestamp, theme: Theme) -> (&'static str, Style) {
+/// How many rows the list has, and the line where the chosen one begins, which is shown whole if that is possible.
+fn split(height: u16, about: u16) -> (u16, u16) {
+    let room = height.saturating_sub(1);
+    let rows = room.saturating_sub(BELOW.max(about + 1));
+    let rows = if rows < LEAST {
+        room.saturating_sub(about).clamp(1, LEAST)
+    } else {
+        rows
+    };
+    let blank = u16::from(1 + rows + 1 + about <= height);
+    (rows, 1 + rows + blank)
+}
+
+fn state(alert: &Alert, now: Timestamp, theme: Theme) -> (&'static str, Style) {
     match () {
         () if !alert.is_active() => ("over", theme.faint()),
         () if alert.acknowledged_by.is_some() => ("known", Style::new()),
@@ -88,12 +104,27 @@ fn state(alert: &Alert, now: jobtop_core::Timestamp, theme: Theme) -> (&'static 
     }
 }
 
-/// What to do about an alert, and whom it concerns.
-fn about(app: &App, alert: &Alert, width: usize, theme: Theme) -> Vec<(String, Style)> {
-    let mut lines: Vec<(String, Style)> = cell::wrap(&theme.text(&alert.suggestion), width)
-        .into_iter()
-        .map(|line| (line, theme.title()))
-        .collect();
+/// An alert whole: what is the matter, how much it is, what to do about it, and whom it concerns.
+fn about(
+    app: &App,
+    (host, alert): (HostId, &Alert),
+    width: usize,
+    theme: Theme,
+) -> Vec<(String, Style)> {
+    let now = app.hosts.at(host).link.by_daemon(app.now.wall);
+    let wrapped = |text: &str, style: Style| {
+        let lines = cell::wrap(&theme.text(text), width).into_iter();
+        lines.map(move |line| (line, style))
+    };
+    let mut lines: Vec<(String, Style)> = wrapped(&alert.message, Style::new()).collect();
+    if let Some(measure) = measure(alert) {
+        lines.extend(wrapped(&measure, theme.faint()));
+    }
+    if let Some(until) = alert.muted_until.filter(|until| *until > now) {
+        let until = format::moment(until, now, &app.settings.zone);
+        lines.extend(wrapped(&format!("muted until {until}"), theme.faint()));
+    }
+    lines.extend(wrapped(&alert.suggestion, theme.title()));
     let names: Vec<String> = alert
         .jobs
         .iter()
@@ -111,4 +142,35 @@ fn about(app: &App, alert: &Alert, width: usize, theme: Theme) -> Vec<(String, S
         ));
     }
     lines
+}
+
+/// What was measured, and what is too much; nothing where nothing is counted.
+fn measure(alert: &Alert) -> Option<String> {
+    let shown = |value: f64| (value * 1_000.0).round() / 1_000.0;
+    let (value, threshold) = (shown(alert.value), shown(alert.threshold));
+    match alert.rule {
+        Rule::Store | Rule::Hooks => None,
+        _ => Some(format!("value {value}, too much above {threshold}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chosen_one_is_whole_where_that_is_possible() {
+        for (height, about, rows, top) in [
+            (20, 5, 12, 14),
+            (20, 9, 9, 11),
+            (12, 5, 4, 6),
+            (8, 3, 3, 5),
+            (8, 6, 1, 2),
+            (8, 12, 1, 2),
+            (1, 3, 1, 2),
+            (0, 3, 1, 2),
+        ] {
+            assert_eq!(split(height, about), (rows, top), "{height} {about}");
+        }
+    }
 }

@@ -40,6 +40,32 @@ pub(crate) fn hear(person: &mut Person, alert: Alert) {
     ));
 }
 
+/// The daemon begins to tell its alerts.
+fn begin(person: &mut Person) {
+    person.happen(Event::Message(
+        0,
+        Message::Subscribed(Subscribed {
+            channel: "alerts".to_owned(),
+            revision: 0,
+            epoch: 7,
+            reset: false,
+            timestamp: None,
+        }),
+    ));
+}
+
+/// It has told them.
+fn end(person: &mut Person) {
+    person.happen(Event::Message(
+        0,
+        Message::SnapshotEnd(SnapshotEnd {
+            channel: "alerts".to_owned(),
+            revision: 0,
+            epoch: 7,
+        }),
+    ));
+}
+
 fn count(person: &Person) -> usize {
     alarms::disturbing(&person.app)
 }
@@ -73,25 +99,9 @@ fn it_is_counted_until_it_is_known_muted_or_over() {
     assert_eq!(count(&person), 0);
     // A daemon that comes back tells its alerts from the beginning.
     hear(&mut person, alert(3));
-    person.happen(Event::Message(
-        0,
-        Message::Subscribed(Subscribed {
-            channel: "alerts".to_owned(),
-            revision: 0,
-            epoch: 7,
-            reset: false,
-            timestamp: None,
-        }),
-    ));
+    begin(&mut person);
     assert_eq!(count(&person), 0);
-    person.happen(Event::Message(
-        0,
-        Message::SnapshotEnd(SnapshotEnd {
-            channel: "alerts".to_owned(),
-            revision: 0,
-            epoch: 7,
-        }),
-    ));
+    end(&mut person);
     assert_eq!(person.names(), ["[1]"], "the jobs are not concerned");
 }
 
@@ -118,6 +128,41 @@ fn its_keys_act_on_the_chosen_one_and_say_why_not() {
     assert!(person.toast().contains("not connected"));
     person.press("Esc");
     assert_eq!(person.app.screen, Screen::List);
+}
+
+#[test]
+fn the_chosen_one_stays_chosen_when_others_come() {
+    let mut person = Person::with([job(1)]);
+    let id = |n: u32| -> Arc<str> { format!("alert_7_{n}").into() };
+    hear(&mut person, alert(3));
+    hear(&mut person, alert(2));
+    person.press("!");
+    assert_eq!(person.press("j a"), [Effect::KnowAlert(0, id(3))]);
+    // The newest comes first.
+    hear(&mut person, alert(1));
+    assert_eq!(person.press("a"), [Effect::KnowAlert(0, id(3))]);
+    assert_eq!(person.press("m"), [Effect::MuteAlert(0, id(3))]);
+    assert_eq!(person.press("k m"), [Effect::MuteAlert(0, id(2))]);
+    // It goes along when it is over, and down among those.
+    let mut over = alert(2);
+    over.ended_at = Some(at(0));
+    hear(&mut person, over);
+    assert_eq!(person.app.alarm_at, 2);
+    assert_eq!(person.press("k m"), [Effect::MuteAlert(0, id(3))]);
+    // The daemon tells them from the beginning, the others first.
+    begin(&mut person);
+    hear(&mut person, alert(1));
+    hear(&mut person, alert(4));
+    hear(&mut person, alert(3));
+    end(&mut person);
+    assert_eq!(person.press("m"), [Effect::MuteAlert(0, id(3))]);
+    // It ended meanwhile: whatever has its row is chosen from then on.
+    begin(&mut person);
+    hear(&mut person, alert(1));
+    hear(&mut person, alert(5));
+    end(&mut person);
+    hear(&mut person, alert(0));
+    assert_eq!(person.press("m"), [Effect::MuteAlert(0, id(5))]);
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::cli::{Global, target};
 use crate::config;
 use crate::exit::Failure;
 
+mod alerts;
 mod daemon;
 mod disk;
 mod socket;
@@ -145,6 +146,9 @@ async fn look(global: &Global) -> Result<Vec<Finding>, Failure> {
         findings.extend(daemon::ports(&chosen.listen, &answer));
         findings.push(disk::look(&chosen.data_dir));
         findings.extend(store::look(&chosen.data_dir, &answer).await);
+    }
+    if matches!(answer, daemon::Answer::Good(_)) {
+        findings.extend(alerts::look(&endpoint).await);
     }
     findings.extend(daemon::clock(&answer));
     if local.is_some() {

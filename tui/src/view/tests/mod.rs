@@ -527,6 +527,15 @@ fn alerts_are_counted_at_the_top_and_listed_with_what_to_do() {
     person.press("!");
     insta::assert_snapshot!("alerts_80x16", screen(&mut person, 80, 16));
     insta::assert_snapshot!("alerts_40x12", screen(&mut person, 40, 12));
+    let mut long = alert(4);
+    long.message =
+        "3 of 24 csv_processing jobs failed within 15 min (12.5 %), the last of them orders-1.csv"
+            .into();
+    (long.rule, long.value, long.threshold) = (jobtop_core::alert::Rule::FailureRate, 0.125, 0.1);
+    long.muted_until = Some(at(3_600));
+    hear(&mut person, long);
+    person.press("j j");
+    insta::assert_snapshot!("alerts_long_40x16", screen(&mut person, 40, 16));
 }
 
 #[test]
