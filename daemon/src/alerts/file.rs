@@ -36,12 +36,11 @@ impl Kept {
             let Ok(alert) = serde_json::from_slice::<Alert>(line) else {
                 continue;
             };
-            match places.get(&alert.id) {
-                Some(place) => known[*place] = alert,
-                None => {
-                    places.insert(Arc::clone(&alert.id), known.len());
-                    known.push(alert);
-                }
+            if let Some(place) = places.get(&alert.id) {
+                known[*place] = alert;
+            } else {
+                places.insert(Arc::clone(&alert.id), known.len());
+                known.push(alert);
             }
         }
         known.retain(|alert| alert.is_active() || alert.since >= oldest);

@@ -247,13 +247,12 @@ impl Inner {
     }
 
     fn put(&mut self, number: u64, alert: Alert) {
-        let place = match self.places.get(&alert.id) {
-            Some(place) => *place,
-            None => {
-                self.place += 1;
-                self.places.insert(Arc::clone(&alert.id), self.place);
-                self.place
-            }
+        let place = if let Some(place) = self.places.get(&alert.id) {
+            *place
+        } else {
+            self.place += 1;
+            self.places.insert(Arc::clone(&alert.id), self.place);
+            self.place
         };
         self.over += usize::from(!alert.is_active());
         if let Some((_, before)) = self.known.insert(place, (number, alert)) {

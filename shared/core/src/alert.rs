@@ -382,12 +382,17 @@ impl Watch {
             if !setting.on {
                 continue;
             }
-            let is_bad = reading.value > setting.above;
+            let goes_on = self.active.contains_key(&cause);
             // Between the two it stays as it was.
-            if !is_bad && !(self.active.contains_key(&cause) && reading.value > setting.clear) {
+            let least = if goes_on {
+                setting.clear
+            } else {
+                setting.above
+            };
+            if reading.value <= least {
                 continue;
             }
-            if self.active.contains_key(&cause) {
+            if goes_on {
                 judged.changed.extend(self.go_on(&cause, reading, setting));
             } else {
                 let raised = self.begin(&cause, reading, setting, now);

@@ -259,7 +259,7 @@ mod tests {
             value: 1.0,
             threshold: 0.0,
             jobs: Vec::new(),
-            owners: Vec::new(),
+            owners: std::collections::BTreeMap::new(),
             acknowledged_by: None,
             muted_until: None,
         }
