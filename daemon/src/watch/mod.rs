@@ -1,4 +1,5 @@
 //! Measures and has it judged, twice a second: a cause is an alert, and an alert is on its way to the screens, well within a second.
+//! Where that takes long, as with very many jobs, it is done less often, so that it takes a fiftieth of one processor at most.
 
 mod readings;
 mod usual;
@@ -12,7 +13,6 @@ use jobtop_core::Job;
 use jobtop_core::alert::{Alert, Rule, Rules};
 use rustix::fs::statvfs;
 use tokio::sync::watch;
-use tokio::time::MissedTickBehavior;
 
 use crate::alerts::Alerts;
 use crate::engine::outcome::StoreHealth;
@@ -23,6 +23,10 @@ use usual::Usual;
 
 /// How often.
 const EVERY: Duration = Duration::from_millis(500);
+/// So many times as long as it took is waited for the next time, where that is more.
+const REST: u32 = 50;
+/// But never longer than this, whatever else keeps the processors.
+const LONGEST: Duration = Duration::from_secs(2);
 /// An update that took longer from its message to a viewer's socket is late. The bound of a bucket of the histogram.
 const LATE: Duration = Duration::from_millis(500);
 /// The disk fills slowly: it is looked at once in so many times.
@@ -47,12 +51,12 @@ pub(crate) struct Watched {
 pub(crate) async fn run(watched: Watched, alerts: Arc<Alerts>) {
     let mut gauge = Gauge::default();
     let mut usual = Usual::default();
-    let mut ticks = tokio::time::interval(EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut pause = Duration::ZERO;
     let mut disk_used = None;
     let mut live: (u64, Vec<Arc<Job>>) = (0, Vec::new());
     for nth in 0_u64.. {
-        ticks.tick().await;
+        tokio::time::sleep(pause).await;
+        pause = EVERY;
         let shared = &watched.shared;
         let rules = Arc::clone(&watched.rules.borrow());
         if rules.are_off() {
@@ -63,6 +67,7 @@ pub(crate) async fn run(watched: Watched, alerts: Arc<Alerts>) {
         if nth % DISK_EACH == 0 {
             disk_used = used(&watched.data);
         }
+        let begun = shared.clock.now().mono;
         // A live set that has not changed need not be listed again.
         if shared.hub.revision() != live.0 || nth == 0 {
             let listing = shared.hub.all();
@@ -92,6 +97,8 @@ pub(crate) async fn run(watched: Watched, alerts: Arc<Alerts>) {
                 watched.teller.tell(Occurrence::Alert(said));
             }
         }
+        let took = Duration::from_millis(shared.clock.now().mono.saturating_sub(begun));
+        pause = EVERY.max(took * REST).min(LONGEST);
         let least = rules.of(Rule::Overdue, None).least;
         usual.look_up(shared.past.as_ref(), least, now.mono).await;
     }
