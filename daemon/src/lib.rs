@@ -17,6 +17,7 @@ pub mod check;
 mod cli;
 pub mod clock;
 mod config;
+mod disk;
 pub mod engine;
 mod exit;
 pub mod feed;

@@ -225,26 +225,26 @@ const MAY: &[(&str, &[Room])] = &[
         "daemon",
         &[
             ("engine", &["clock", "metrics"]),
-            ("store", &["engine", "clock", "metrics"]),
-            ("alerts", &[]),
+            ("store", &["engine", "clock", "disk", "metrics"]),
+            ("alerts", &["disk"]),
             (
                 "watch",
                 &["alerts", "clock", "engine", "feed", "metrics", "notify"],
             ),
             ("feed", &["alerts", "engine", "clock", "logs", "metrics"]),
             ("history", &["feed", "store", "engine", "clock"]),
-            ("notify", &["engine", "clock", "config"]),
+            ("notify", &["engine", "clock", "config", "disk"]),
             (
                 "workers",
                 &["engine", "auth", "config", "logging", "logs", "metrics"],
             ),
-            ("auth", &["engine", "feed"]),
+            ("auth", &["disk", "engine", "feed"]),
             ("reload", &["activation", "config", "exit", "http"]),
             (
                 "http",
                 &[
                     "alerts", "engine", "feed", "store", "auth", "config", "metrics", "clock",
-                    "exit", "logs", "notify",
+                    "disk", "exit", "logs", "notify",
                 ],
             ),
             ("activation", &["exit"]),

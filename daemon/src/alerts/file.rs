@@ -1,9 +1,8 @@
 //! The alerts in a file of the data directory, a line for each that is raised, noted, muted or over. The last line of an alert counts.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use jobtop_core::Timestamp;
 use jobtop_core::alert::Alert;
 
 use super::RECENT;
+use crate::disk;
 
 const FILE: &str = "alerts.jsonl";
 /// A file of this size is written anew with what still counts.
@@ -84,22 +84,13 @@ impl Kept {
 
     /// Writes the file anew with what still counts.
     fn begin(&mut self, known: &[Alert]) -> io::Result<()> {
-        let new = self.path.with_extension("new");
-        let _ = fs::remove_file(&new);
-        let mut file = OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&new)?;
         let mut text = Vec::new();
         for alert in known {
             serde_json::to_writer(&mut text, alert)?;
             text.push(b'\n');
         }
-        file.write_all(&text)?;
-        fs::rename(&new, &self.path)?;
+        self.file = Some(disk::replace(&self.path, &text)?);
         self.bytes = text.len() as u64;
-        self.file = Some(file);
         Ok(())
     }
 }
@@ -108,6 +99,7 @@ impl Kept {
 mod tests {
     use jobtop_core::Now;
     use std::collections::HashSet;
+    use std::fs::OpenOptions;
 
     use jobtop_core::alert::{Concerned, Reading, Rule, Rules, Watch};
 

@@ -4,10 +4,9 @@
 //! constant time. SHA-256 alone is enough: what is random in all its bits is not guessed from its hash.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
@@ -24,6 +23,7 @@ use subtle::ConstantTimeEq;
 use tokio::sync::watch;
 
 use super::attempts::Attempts;
+use crate::disk;
 use crate::feed::session::{Pass, Peer};
 
 /// The file in the data directory.
@@ -288,7 +288,7 @@ impl Tokens {
         };
         let replaced = serde_json::to_vec_pretty(&written)
             .map_err(io::Error::other)
-            .and_then(|text| replace(&self.path, &text));
+            .and_then(|text| disk::replace(&self.path, &text).map(drop));
         replaced.map_err(|error| {
             tracing::warn!(%error, "the tokens could not be kept");
             let code = match error.kind() {
@@ -367,22 +367,6 @@ fn hex(bytes: &[u8]) -> String {
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Replaces a file as one piece, its owner's alone from the first instant.
-fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let new = path.with_extension("new");
-    let _ = fs::remove_file(&new);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&new)?;
-    file.write_all(contents)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

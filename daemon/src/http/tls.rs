@@ -1,10 +1,8 @@
 //! TLS for ports that others can reach: a certificate that was given, or one of our own that is made at the first start and
 //! kept, so that whoever has pinned it finds it again.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jobtop_client::tls::Fingerprint;
@@ -15,6 +13,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::config::Certificate;
+use crate::disk;
 use crate::exit::Failure;
 
 /// Where our own certificate lies in the data directory.
@@ -116,28 +115,10 @@ fn make(folder: &Path, own: &Certificate, names: Vec<String>) -> io::Result<()> 
         .distinguished_name
         .push(rcgen::DnType::CommonName, "jobtopd");
     let cert = params.self_signed(&key).map_err(io::Error::other)?;
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
+    disk::make_dir(folder)?;
     // The certificate comes last: where there is one, there is its key.
-    write(&own.key, &key.serialize_pem())?;
-    write(&own.cert, &cert.pem())?;
-    File::open(folder)?.sync_all()
-}
-
-/// Writes a file as one piece, its owner's alone from the first instant.
-fn write(path: &PathBuf, text: &str) -> io::Result<()> {
-    let new = path.with_extension("new");
-    let _ = fs::remove_file(&new);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&new)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)
+    disk::replace(&own.key, key.serialize_pem().as_bytes())?;
+    disk::replace(&own.cert, cert.pem().as_bytes()).map(drop)
 }
 
 fn shown(
@@ -174,6 +155,7 @@ fn unusable(path: &Path, why: &str) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::MetadataExt;
 
     use super::*;

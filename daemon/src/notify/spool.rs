@@ -17,9 +17,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::payload::Delivery;
+use crate::disk;
 
 const FILE: &str = "hooks.jsonl";
-const NEW: &str = "hooks.jsonl.new";
 /// The form of the file.
 const FORMAT: u32 = 1;
 /// So many ends of jobs are known.
@@ -367,13 +367,8 @@ impl Writer {
     }
 
     fn rewrite(&mut self, text: &str) -> io::Result<()> {
-        let (path, new) = (self.dir.join(FILE), self.dir.join(NEW));
-        let mut file = File::create(&new)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&new, &path)?;
-        File::open(&self.dir)?.sync_all()?;
-        self.file = Some(file);
+        let path = self.dir.join(FILE);
+        self.file = Some(disk::replace(&path, text.as_bytes())?);
         Ok(())
     }
 }

@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use jobtop_core::job::command::Environment;
 
-use super::disk;
 use super::fault::Fault;
+use crate::disk;
 use crate::engine::outcome::{Aside, Audit, ByHand, EnvironmentId};
 
 const ENVIRONMENTS: &str = "environments";
@@ -181,12 +181,8 @@ impl Files {
     }
 
     fn queues(&self, by_hand: &BTreeMap<Arc<str>, ByHand>) -> io::Result<()> {
-        let next = self.dir.join(format!("{QUEUES}.new"));
-        let mut file = create(&next, OpenOptions::new().truncate(true))?;
-        file.write_all(&serde_json::to_vec_pretty(by_hand)?)?;
-        file.sync_all()?;
-        fs::rename(next, self.dir.join(QUEUES))?;
-        disk::sync_dir(&self.dir)
+        let text = serde_json::to_vec_pretty(by_hand)?;
+        disk::replace(&self.dir.join(QUEUES), &text).map(drop)
     }
 }
 

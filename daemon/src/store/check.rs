@@ -14,7 +14,6 @@ use super::archive::keeper::ENDINGS;
 use super::archive::period::Period;
 use super::checkpoint::{BOARD, numbers};
 use super::current::{self, Current};
-use super::disk;
 use super::error::OpenError;
 use super::frame::{self, Step};
 use super::guard;
@@ -22,6 +21,7 @@ use super::recover::{WAL, unnamed};
 use super::sealed;
 use super::{HISTORY, Settings};
 use crate::clock::Clock;
+use crate::disk;
 
 /// The folder of captured output, which is moved along.
 const LOGS: &str = "logs";

@@ -12,11 +12,11 @@ use super::archive::ended_at;
 use super::archive::keeper::Touched;
 use super::archive::period::Period;
 use super::current::{Current, Generation};
-use super::disk;
 use super::fault::Fault;
 use super::frame::{self, Head, Kind};
 use super::payload;
 use super::sealed::{self, Seal};
+use crate::disk;
 use crate::engine::outcome::Record;
 
 /// The folder of the generations.

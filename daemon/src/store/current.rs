@@ -10,8 +10,8 @@ use jobtop_core::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::archive::period::Period;
-use super::disk;
 use super::sealed::Seal;
+use crate::disk;
 
 /// The file's name.
 pub(super) const NAME: &str = "CURRENT";
@@ -69,7 +69,7 @@ impl Current {
         let mut text = serde_json::to_vec(self)?;
         let crc = crc32c::crc32c(&text);
         text.extend_from_slice(format!("\n{crc:08x}\n").as_bytes());
-        disk::replace(&dir.join(NAME), &text)
+        disk::replace(&dir.join(NAME), &text).map(drop)
     }
 }
 

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::disk;
 use super::error::OpenError;
+use crate::disk;
 
 const LOCK: &str = "lock";
 const FORMAT: &str = "FORMAT";

@@ -20,7 +20,6 @@ mod board;
 mod check;
 mod checkpoint;
 mod current;
-mod disk;
 mod error;
 mod fault;
 mod frame;

@@ -16,7 +16,6 @@ use super::aside::Files;
 use super::board::{Board, Live, left};
 use super::checkpoint::BOARD;
 use super::current::Current;
-use super::disk;
 use super::error::OpenError;
 use super::guard;
 use super::log::Log;
@@ -24,6 +23,7 @@ use super::recover::{Recovered, WAL, recover};
 use super::writer::{self, Faults, Held, Keep, Progress};
 use super::{HISTORY, Opened, Settings};
 use crate::clock::Clock;
+use crate::disk;
 use crate::engine::outcome::Record;
 
 /// Opens the store in that directory, makes it if it is not there, and repairs what a crash left.

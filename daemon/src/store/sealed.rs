@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::disk;
 use super::fault::Fault;
 use super::frame;
+use crate::disk;
 
 /// Larger values would go to files of their own, on which sled hangs when the disk is full.
 const LARGEST_VALUE: usize = 3 << 10;

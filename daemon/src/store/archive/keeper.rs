@@ -9,13 +9,13 @@ use std::sync::Arc;
 use jobtop_core::{Job, JobId, Timestamp};
 
 use super::super::current::Mark;
-use super::super::disk;
 use super::super::fault::Fault;
 use super::super::frame;
 use super::period::Period;
 use super::row::Row;
 use super::shelf::{Appended, Shelf};
 use super::{Shared, ended_at};
+use crate::disk;
 
 /// The file of a period's endings.
 pub(in super::super) const ENDINGS: &str = "endings";

@@ -10,12 +10,12 @@ use std::path::Path;
 use jobtop_core::Timestamp;
 
 use super::super::current::Mark;
-use super::super::disk;
 use super::super::error::OpenError;
 use super::super::frame::{self, Step};
 use super::super::log::replay::Ending;
 use super::keeper::{Debt, ENDINGS};
 use super::period::Period;
+use crate::disk;
 
 /// The archive as it was found.
 #[derive(Debug, Default)]

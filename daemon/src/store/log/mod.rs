@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FallocateFlags, fallocate};
 
-use super::disk;
 use super::fault::Fault;
+use crate::disk;
 
 pub(super) mod replay;
 

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use jobtop_core::{JobId, Timestamp};
 
-use super::super::disk;
 use super::super::error::OpenError;
 use super::super::frame::{self, Frame, Kind, Step};
 use super::super::payload;
 use super::{Left, Sealed, first_of};
+use crate::disk;
 
 /// The newest that is kept of a job, still encoded.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,4 +1,4 @@
-//! Files and folders as the store makes them: readable by their owner alone from the first instant, and durable where a
+//! Files and folders as the daemon makes them: readable by their owner alone from the first instant, and durable where a
 //! name must survive a power cut.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -7,12 +7,12 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Makes a folder and those above it where they are missing.
-pub(super) fn make_dir(path: &Path) -> io::Result<()> {
+pub(crate) fn make_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// Makes a folder and those above it where they are missing, so that their names survive a power cut.
-pub(super) fn make_durable_dir(path: &Path) -> io::Result<()> {
+pub(crate) fn make_durable_dir(path: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = path.ancestors().take_while(|path| !path.exists()).collect();
     make_dir(path)?;
     for made in missing {
@@ -27,7 +27,7 @@ pub(super) fn make_durable_dir(path: &Path) -> io::Result<()> {
 }
 
 /// Makes a file that must not be there yet, for reading and writing.
-pub(super) fn create(path: &Path) -> io::Result<File> {
+pub(crate) fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
         .write(true)
@@ -37,7 +37,7 @@ pub(super) fn create(path: &Path) -> io::Result<File> {
 }
 
 /// Opens a file for reading and writing, makes it where it is missing.
-pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
+pub(crate) fn open_or_create(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
         .write(true)
@@ -48,17 +48,17 @@ pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
 }
 
 /// Opens a file that is there, for reading and writing.
-pub(super) fn open_existing(path: &Path) -> io::Result<File> {
+pub(crate) fn open_existing(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).open(path)
 }
 
 /// Makes the names in a folder durable.
-pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
 /// Makes everything in a folder durable, names and contents, and the folder itself. Returns the bytes in it.
-pub(super) fn sync_tree(path: &Path) -> io::Result<u64> {
+pub(crate) fn sync_tree(path: &Path) -> io::Result<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(path)? {
         let entry = entry?;
@@ -74,19 +74,21 @@ pub(super) fn sync_tree(path: &Path) -> io::Result<u64> {
     Ok(bytes)
 }
 
-/// Replaces a file as one piece: whoever reads it, before or after a power cut, finds the old or the new.
-pub(super) fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
+/// Replaces a file as one piece: whoever reads it, before or after a power cut, finds the old or the new. Gives back the new one,
+/// open at its end.
+pub(crate) fn replace(path: &Path, contents: &[u8]) -> io::Result<File> {
     let temporary = path.with_extension("tmp");
     let _ = fs::remove_file(&temporary);
     let mut file = create(&temporary)?;
     file.write_all(contents)?;
     file.sync_all()?;
     fs::rename(&temporary, path)?;
-    path.parent().map_or(Ok(()), sync_dir)
+    path.parent().map_or(Ok(()), sync_dir)?;
+    Ok(file)
 }
 
 /// Removes a folder and all in it, if it is there.
-pub(super) fn remove_tree(path: &Path) -> io::Result<()> {
+pub(crate) fn remove_tree(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
